@@ -1,0 +1,81 @@
+"""The command `lightning-vi`. Answers at once what needs neither torch nor Lightning, which take seconds to import."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from lightning_vi import __version__, named_configs
+from lightning_vi.errors import UserError
+from lightning_vi.nearest import did_you_mean
+
+COMMANDS = {
+    "fit": "train, then test the final epoch's checkpoint",
+    "validate": "score a checkpoint on the validation split",
+    "test": "score a checkpoint on the test split",
+    "predict": "write a checkpoint's predictions to a file",
+}
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code: 0, or 2 for a user's mistake, which is told in a line.
+
+    Any other exception passes through, since it is a bug.
+
+    Args:
+        args: the arguments; those of the process unless given.
+    """
+    arguments = list(sys.argv[1:] if args is None else args)
+    show_traceback = "--traceback" in arguments or os.environ.get("LIGHTNING_VI_TRACEBACK", "0") != "0"
+    try:
+        _dispatch([argument for argument in arguments if argument != "--traceback"])
+    except UserError as error:
+        if show_traceback:
+            traceback.print_exc()
+        print(f"lightning-vi: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _dispatch(arguments: list[str]) -> None:
+    command = arguments[0] if arguments else "--help"
+    if command in ("-h", "--help"):
+        print(overview())
+    elif command == "--version":
+        print(f"lightning-vi {__version__}")
+    elif command in COMMANDS:
+        from lightning_vi import cli
+
+        cli.run(arguments)
+    elif command.startswith("-"):
+        raise UserError(f"{command}: the command comes first: {', '.join(COMMANDS)}.")
+    else:
+        hint = did_you_mean(command, COMMANDS) or f" Commands: {', '.join(COMMANDS)}."
+        raise UserError(f"there is no command '{command}'.{hint}")
+
+
+def overview() -> str:
+    """What there is: the commands, the packaged configurations, where the rest is told."""
+    configs = {name: named_configs.description(path) for name, path in named_configs.packaged().items()}
+    return f"""\
+usage: lightning-vi COMMAND --config NAME.yaml [--config OVERLAY.yaml ...] [--OPTION VALUE ...]
+
+Commands:
+{_columns(COMMANDS)}
+
+Packaged configurations (a file of that name in the current folder wins):
+{_columns(configs)}
+
+lightning-vi COMMAND --help                      all options
+lightning-vi COMMAND --model.help CLASS          options of a class
+lightning-vi COMMAND --config ... --print_config the configuration that would run
+lightning-vi COMMAND ... --traceback             where a mistake was noticed (or LIGHTNING_VI_TRACEBACK=1)"""
+
+
+def _columns(rows: dict[str, str]) -> str:
+    width = max(map(len, rows), default=0)
+    return "\n".join(f"  {name:<{width}}  {text}" for name, text in rows.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+r"""Any network as a Bayesian one: vec(W) = mu + diag(sigma) epsilon, epsilon ~ N(0, I).
+
+The trainable parameters of a network become one flat vector with a factorised Gaussian posterior. A draw from it is
+cut into views of the parameters' shapes, and the network runs on those through ``torch.func.functional_call``.
+There are no special layers: convolutions, normalisation, pretrained weights and your own modules work as they are.
+"""
+
+import copy
+import re
+import warnings
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from lightning_vi.errors import UserError
+from lightning_vi.noise import NoiseStream
+from lightning_vi.posteriors import FactorisedGaussian, SoftplusVariance
+from lightning_vi.priors import Gaussian, Prior
+from lightning_vi.reparameterisation import draw_and_price
+
+Weights = Mapping[str, Tensor]
+
+
+class Draw(NamedTuple):
+    """Weights from the posterior, and what the objective needs of them.
+
+    Attributes:
+        weights: Parameter name to tensor of that parameter's shape.
+        kl: Shape (), nats summed over weights: KL[q || p] in closed form where the prior has one, otherwise its
+            unbiased estimate log q(w) - log p(w) at this draw.
+    """
+
+    weights: Weights
+    kl: Tensor
+
+
+class BayesianModule(nn.Module):
+    """A network whose weights have a posterior distribution.
+
+    Args:
+        net: The network; it is copied. Its trainable parameters give the initial means, so a pretrained network
+            keeps what it knows.
+        prior: Density of each weight before data; by default N(0, 1).
+        posterior: How rho gives sigma; by default the lecture's sigma^2 = log(1 + e^rho).
+        bayesian: Regular expression that the full names of the parameters to treat as random must match; the others
+            stay deterministic and are trained as usual (partial Bayes).
+        seed: Seed of the weight noise in [0, 2^32); by default drawn from PyTorch's global generator.
+
+    Raises:
+        UserError: If no trainable parameter matches, or those that do differ in type or device.
+
+    Attributes:
+        mu: Shape (n,), means of the n random weights.
+        rho: Shape (n,), from which the posterior computes the standard deviations.
+        net: The network, whose random parameters are only placeholders without values.
+        noise: The stream that draws come from; saved with the state.
+        tied: Further names of parameters that several modules share, each with the name that holds its weights.
+        compiled: Use compiled loops for drawing; set by :meth:`compile_draws`.
+    """
+
+    mu: nn.Parameter
+    rho: nn.Parameter
+
+    def __init__(
+        self,
+        net: nn.Module,
+        prior: Prior | None = None,
+        posterior: FactorisedGaussian | None = None,
+        bayesian: str = ".*",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.net = copy.deepcopy(net)
+        self.prior = Gaussian() if prior is None else prior
+        self.posterior = SoftplusVariance() if posterior is None else posterior
+        self.noise = NoiseStream(int(torch.randint(2**32, ())) if seed is None else seed)
+        self.compiled = False
+
+        chosen = _random_parameters(self.net, bayesian)
+        self._shapes = {name: parameter.shape for name, parameter in chosen.items()}
+        self.tied = _tied_names(self.net, chosen)
+        self._sizes = [parameter.numel() for parameter in chosen.values()]
+        self.mu = nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in chosen.values()]))
+        self.rho = nn.Parameter(torch.full_like(self.mu, self.posterior.initial_rho))
+        _replace_by_placeholders(self.net, chosen)
+
+    def extra_repr(self) -> str:
+        """The line that ``repr`` adds."""
+        return f"weights={self.mu.numel()}, prior={self.prior}, posterior={self.posterior}"
+
+    @property
+    def sigma(self) -> Tensor:
+        """Standard deviations of the weights, shape (n,)."""
+        return self.posterior.sigma(self.rho)
+
+    def signal_to_noise(self) -> Tensor:
+        """|mu| / sigma of the weights, shape (n,); a weight with a small ratio can be removed."""
+        return self.mu.abs() / self.sigma
+
+    def split(self, flat: Tensor) -> dict[str, Tensor]:
+        """Named views of a flat vector, for instance ``model.split(model.sigma)["0.weight"]``.
+
+        Args:
+            flat: Shape (n,).
+
+        Returns:
+            Parameter name to a view of that parameter's shape.
+        """
+        return self._name(flat.split(self._sizes))
+
+    def _name(self, pieces: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        return {name: piece.view(shape) for (name, shape), piece in zip(self._shapes.items(), pieces, strict=True)}
+
+    def epsilon(self, noise: NoiseStream | None = None) -> Tensor:
+        """The next standard normal vector, shape (n,), from a stream; by default the module's own."""
+        stream = self.noise if noise is None else noise
+        return stream.normal(self.mu.numel(), self.mu.device, self.mu.dtype, self.compiled)
+
+    def draw(self, epsilon: Tensor | None = None) -> Draw:
+        """Weights w = mu + sigma epsilon and their complexity, differentiable by mu and rho.
+
+        Args:
+            epsilon: Shape (n,); by default the next of the module's own stream.
+        """
+        noise = self.epsilon() if epsilon is None else epsilon
+        kl, pieces = draw_and_price(self.mu, self.rho, noise, self.prior, self.posterior, self._sizes, self.compiled)
+        return Draw(self._name(pieces), kl)
+
+    def sample(self, noise: NoiseStream | None = None) -> dict[str, Tensor]:
+        """Weights alone, from the next noise of a stream (by default the module's own), for prediction."""
+        return self.split(self.mu + self.sigma * self.epsilon(noise))
+
+    def mean(self) -> dict[str, Tensor]:
+        """The posterior mean as weights."""
+        return self.split(self.mu)
+
+    def forward(self, inputs: Tensor, weights: Weights) -> Any:
+        """The network's output with the given weights (a draw's, or the mean)."""
+        tied = {name: weights[first] for name, first in self.tied.items()}
+        return functional_call(self.net, {**weights, **tied}, (inputs,))
+
+    def compile_draws(self) -> bool:
+        """Compile the loops that draw weights and differentiate through them, once and for all sizes.
+
+        It takes 10 to 30 s the first time on a machine, less when the compiler's cache is warm. Where it cannot be
+        done (no C++ compiler, say), a warning says so and the eager loops give the same numbers, more slowly.
+
+        Returns:
+            Whether the compiled loops are now in use.
+        """
+        self.compiled = True
+        try:
+            gradients = torch.autograd.grad(self.draw(self.epsilon(self.noise.evaluation())).kl, [self.mu, self.rho])
+            del gradients
+        except Exception as error:  # what a missing or broken compiler raises differs from platform to platform
+            self.compiled = False
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            warnings.warn(f"Weights are drawn without compiled loops, which is slower: {reason}", stacklevel=2)
+        return self.compiled
+
+    def get_extra_state(self) -> dict[str, int]:
+        """The noise stream's seed and position, so that a resumed run goes on with the next draw."""
+        return {"seed": self.noise.seed, "position": self.noise.position}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        """See :meth:`get_extra_state`; the stream (the rank) is not part of the state."""
+        self.noise.seed, self.noise.position = state["seed"], state["position"]
+
+
+def _random_parameters(net: nn.Module, bayesian: str) -> dict[str, nn.Parameter]:
+    trainable = {name: p for name, p in net.named_parameters() if p.requires_grad}
+    chosen = {name: p for name, p in trainable.items() if re.fullmatch(bayesian, name)}
+    if not chosen:
+        names = ", ".join(trainable) or "none"
+        raise UserError(f"BayesianModule: bayesian (={bayesian!r}) matches no trainable parameter; there are: {names}.")
+    kinds = {(p.dtype, p.device) for p in chosen.values()}
+    if len(kinds) > 1:
+        raise UserError(
+            f"BayesianModule: the random parameters must share one type and device, but there are "
+            f"{', '.join(f'{dtype} on {device}' for dtype, device in kinds)}."
+        )
+    return chosen
+
+
+def _tied_names(net: nn.Module, chosen: dict[str, nn.Parameter]) -> dict[str, str]:
+    """Further names of parameters that several modules share, each with the first name."""
+    first = {id(parameter): name for name, parameter in chosen.items()}
+    everywhere = net.named_parameters(remove_duplicate=False)
+    return {name: first[id(p)] for name, p in everywhere if id(p) in first and first[id(p)] != name}
+
+
+def _replace_by_placeholders(net: nn.Module, chosen: dict[str, nn.Parameter]) -> None:
+    """Unregister parameters, so that each weight is stored, saved and optimised once, in the flat vector.
+
+    A tensor without storage stays in each place that held the parameter (tied parameters have several): the
+    functional call needs an attribute to swap, and using the network directly fails instead of giving wrong numbers.
+    """
+    random = {id(parameter) for parameter in chosen.values()}
+    for module in net.modules():
+        for attribute, parameter in list(module._parameters.items()):
+            if parameter is not None and id(parameter) in random:
+                del module._parameters[attribute]
+                setattr(module, attribute, torch.empty_like(parameter, device="meta", requires_grad=False))

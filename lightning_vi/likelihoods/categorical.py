@@ -1,0 +1,22 @@
+from torch import Tensor
+from torch import distributions as dist
+
+from lightning_vi.errors import UserError
+from lightning_vi.likelihoods.likelihood import Likelihood, at_least_float32
+
+
+class Categorical(Likelihood):
+    """One of K classes: p(y = k | f) = exp(f_k) / sum_j exp(f_j), the softmax of K outputs.
+
+    Targets are class indices (B,), int64.
+    """
+
+    def output_size(self, target_size: int) -> int:
+        """See `Likelihood.output_size`: K outputs for K classes."""
+        if target_size < 2:
+            raise UserError(f"Categorical: target_size (={target_size}) must be at least 2 classes.")
+        return target_size
+
+    def forward(self, outputs: Tensor) -> dist.Categorical:
+        """See `Likelihood.forward`: outputs (..., B, K) are logits; event shape ()."""
+        return dist.Categorical(logits=at_least_float32(outputs), validate_args=False)

@@ -1,0 +1,145 @@
+"""What Bayesian and point estimates of a supervised network share: evaluation, logging and optimizers."""
+
+import warnings
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import LightningCLI, LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+
+from lightning_vi.likelihoods import Likelihood
+from lightning_vi.metrics import scores_for
+from lightning_vi.modules.training_set import epoch_of
+from lightning_vi.networks import Network
+from lightning_vi.objectives import Epoch, Objective
+from lightning_vi.predictive import Predictive
+
+Batch = tuple[Tensor, Tensor]
+
+
+class SupervisedModule(LightningModule, ABC):
+    """Trains and judges p(y | x).
+
+    Logs ``train/loss``, ``train/nll``, ``train/kl`` and ``train/elbo`` once per epoch, in nats per training example
+    and exact over the epoch (not a running mean), ``train/loss_step`` every ``log_every_n_steps`` steps, and the
+    likelihood's scores as ``val/...`` and ``test/...``.
+
+    Args:
+        input_shape: Shape of one input, without the batch.
+        target_size: Number of classes, or dimension of the target.
+        likelihood: p(y | f(x)).
+        optimizer: Takes the parameters and gives an optimizer.
+        lr_scheduler: Takes the optimizer and gives a scheduler, which steps once per epoch.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        target_size: int,
+        likelihood: Likelihood,
+        optimizer: OptimizerCallable,
+        lr_scheduler: LRSchedulerCallable | None,
+    ) -> None:
+        super().__init__()
+        self.input_shape = tuple(input_shape)
+        self.target_size = target_size
+        self.likelihood = likelihood
+        self.optimizer = optimizer
+        self.lr_scheduler = lr_scheduler
+        self.scores = scores_for(likelihood, target_size)
+        self._epoch: Epoch | None = None
+        self._totals: Tensor | None = None
+        self._keep_plain_hyperparameters()
+
+    def _keep_plain_hyperparameters(self) -> None:
+        """Keep what a checkpoint can hold as data: the command line's settings, or plain arguments from Python."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Attribute .* is an instance of `nn.Module`")  # dropped below
+            self.save_hyperparameters()
+        if "_class_path" not in self.hparams:
+            self.save_hyperparameters(ignore=[name for name, value in self.hparams.items() if not _is_plain(value)])
+
+    @abstractmethod
+    def objective(self, batch: Batch, batch_idx: int, epoch: Epoch) -> Objective:
+        """The step's loss and its parts."""
+
+    @abstractmethod
+    def predictive(self, inputs: Tensor) -> Predictive:
+        """p(y | x, D) for inputs (B, ...)."""
+
+    def forward(self, inputs: Tensor) -> Predictive:
+        """See :meth:`predictive`."""
+        return self.predictive(inputs)
+
+    def on_train_epoch_start(self) -> None:
+        """Take N and M from the trainer and start the epoch's totals."""
+        self._epoch = epoch_of(self.trainer)
+        self._totals = torch.zeros(2, device=self.device)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """See :meth:`objective`."""
+        assert self._epoch is not None
+        assert self._totals is not None
+        objective = self.objective(batch, batch_idx, self._epoch)
+        self._totals += torch.stack((objective.nll, objective.kl)).detach()
+        # Lightning's log() costs a tenth of a small step, so it is called only when its value is written.
+        if batch_idx % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # set at run time
+            self.log("train/loss_step", objective.loss.detach())
+        return objective.loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's objective: the steps' losses have the exact ELBO as their mean."""
+        assert self._epoch is not None
+        assert self._totals is not None
+        nll, kl = self._totals / self._epoch.batches
+        values = {"loss": nll + kl, "nll": nll, "kl": kl, "elbo": -nll - kl}
+        self.log_dict({f"train/{name}": value for name, value in values.items()}, sync_dist=True)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """Score a batch of the validation split."""
+        return self._score(batch, self.predictive(batch[0]))
+
+    def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+        """Score a batch of the test split."""
+        return self._score(batch, self.predictive(batch[0]))
+
+    def predict_step(self, batch: Tensor | Batch, batch_idx: int) -> Predictive:
+        """p(y | x, D) for a batch, with or without targets."""
+        return self.predictive(batch if isinstance(batch, Tensor) else batch[0])
+
+    def _score(self, batch: Batch, predictive: Predictive) -> dict[str, Any]:
+        targets = batch[1]
+        self.scores.update(predictive, targets)
+        return {"predictive": predictive, "targets": targets}
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation split's scores."""
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test split's scores."""
+        self._log_scores("test")
+
+    def _log_scores(self, split: str) -> None:
+        self.log_dict({f"{split}/{name}": value for name, value in self.scores.compute().items()})
+        self.scores.reset()
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer, and the scheduler if there is one."""
+        optimizer = self.optimizer(self.parameters())
+        if self.lr_scheduler is None:
+            return optimizer
+        return LightningCLI.configure_optimizers(self, optimizer, self.lr_scheduler(optimizer))
+
+
+def build_network(net: Network, input_shape: tuple[int, ...], target_size: int, likelihood: Likelihood) -> nn.Module:
+    """The network itself, or what its class makes of the data's shape."""
+    return net if isinstance(net, nn.Module) else net(tuple(input_shape), likelihood.output_size(target_size))
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, bool | int | float | str)

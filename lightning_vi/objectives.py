@@ -1,0 +1,95 @@
+r"""The evidence lower bound by minibatches, so scaled that an epoch's steps add up to it exactly.
+
+The negative ELBO of N examples is F = KL[q || p] + sum_n -E_q[log p(y_n | f_W(x_n))]. Cut into M minibatches,
+
+.. math:: F = \sum_{i=1}^M F_i, \qquad F_i = \pi_i\, KL[q \,\|\, p] + \sum_{n \in B_i} -E_q[\log p(y_n | f_W(x_n))],
+          \qquad \sum_i \pi_i = 1.
+
+The loss of step i is F_i M / N, nats per training example: the mean of an epoch's losses is F / N, the negative
+ELBO per example, whatever the size of the last minibatch. With equal minibatches of B = N / M examples and
+pi_i = 1 / M it is the familiar mean NLL + KL / N.
+
+References:
+    Blundell et al. (2015), Weight Uncertainty in Neural Networks, equations 8 and 9. Lecture 13, Bayes by Backprop.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+from lightning_vi.errors import UserError
+from lightning_vi.estimators import Estimate
+from lightning_vi.likelihoods import Likelihood
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """How the training set is cut into steps.
+
+    Args:
+        examples: N, the size of the training set, over all devices.
+        visited: Examples that one epoch visits: N, or fewer where an incomplete batch is dropped or the number of
+            batches limited.
+        batches: M, steps of one epoch on each device.
+        devices: Processes whose gradients are averaged, each with its own part of every minibatch.
+    """
+
+    examples: int
+    visited: int
+    batches: int
+    devices: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.examples, self.visited, self.batches, self.devices) < 1:
+            raise UserError(f"{self}: all numbers must be at least 1.")
+        if self.visited > self.examples:
+            raise UserError(f"{self}: visited must not exceed examples.")
+
+
+class Objective(NamedTuple):
+    """One step's loss and its parts, each of shape (), nats per training example; loss = nll + kl.
+
+    Attributes:
+        nll: Expected negative log likelihood.
+        kl: Complexity, with the step's share of it.
+    """
+
+    nll: Tensor
+    kl: Tensor
+
+    @property
+    def loss(self) -> Tensor:
+        """The negative evidence lower bound."""
+        return self.nll + self.kl
+
+
+def expected_nll(likelihood: Likelihood, outputs: Tensor, targets: Tensor, epoch: Epoch) -> Tensor:
+    """This device's part of a minibatch's expected negative log likelihood.
+
+    Args:
+        likelihood: Turns outputs into a distribution of targets.
+        outputs: Shape (S, B, ...).
+        targets: Shape (B, ...).
+        epoch: Gives the scale.
+
+    Returns:
+        Shape (), nats per training example; averaged over devices and over the epoch's steps it is the training
+        set's mean.
+    """
+    total = likelihood.nll(outputs, targets).sum() / outputs.shape[0]
+    return total * (epoch.devices * epoch.batches / epoch.visited)
+
+
+def negative_elbo(estimate: Estimate, likelihood: Likelihood, targets: Tensor, share: float, epoch: Epoch) -> Objective:
+    """The objective of one step.
+
+    Args:
+        estimate: Outputs (S, B, ...) and KL (), in nats, of the posterior's draws.
+        likelihood: Turns outputs into a distribution of targets.
+        targets: Shape (B, ...).
+        share: pi_i, the step's share of the KL term; the shares of an epoch add up to 1.
+        epoch: How the training set is cut into steps.
+    """
+    nll = expected_nll(likelihood, estimate.outputs, targets, epoch)
+    return Objective(nll, estimate.kl * (share * epoch.batches / epoch.examples))

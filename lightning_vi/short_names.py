@@ -1,0 +1,42 @@
+"""Which class a short name means on the command line.
+
+jsonargparse finds `class_path: MLP` among the imported subclasses of the expected type, and gives up where two
+have that name: importing torchvision brings a second `MLP`, Lightning a second `ReduceLROnPlateau`. Here the
+first of :data:`PRECEDENCE` wins, so that what a configuration means does not depend on what else is imported.
+"""
+
+from typing import Any
+
+from jsonargparse import _typehints
+
+PRECEDENCE = ("lightning_vi.", "lightning.pytorch.", "torch.")
+"""Packages whose classes win over those of later ones and of all others."""
+
+_resolve = _typehints.resolve_class_path_by_name
+
+
+def class_paths(expected: Any) -> list[str]:
+    """Import paths of all classes, not abstract, that a value of the expected type can name."""
+    return list(_typehints.get_all_subclass_paths(expected))
+
+
+def resolve(expected: Any, name: str) -> str:
+    """The import path that a name means where a type is expected; the name itself if it means none.
+
+    Raises:
+        ValueError: if several classes have the name and precedence does not tell between them.
+    """
+    try:
+        return str(_resolve(expected, name))
+    except ValueError:
+        namesakes = [path for path in class_paths(expected) if path.rpartition(".")[2] == name]
+        for package in PRECEDENCE:
+            preferred = [path for path in namesakes if path.startswith(package)]
+            if len(preferred) == 1:
+                return preferred[0]
+        raise
+
+
+def install() -> None:
+    """Make jsonargparse resolve names in this way; it has no hook for it, so its own function is replaced."""
+    _typehints.resolve_class_path_by_name = resolve
