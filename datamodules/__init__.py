@@ -1,0 +1,12 @@
+from lightning_vi.datamodules.base import InMemoryDataModule as InMemoryDataModule
+from lightning_vi.datamodules.base import Splits as Splits
+from lightning_vi.datamodules.curve import Curve as Curve
+from lightning_vi.datamodules.digits import Digits as Digits
+from lightning_vi.datamodules.in_memory import InMemoryLoader as InMemoryLoader
+from lightning_vi.datamodules.mnist import KMNIST as KMNIST
+from lightning_vi.datamodules.mnist import MNIST as MNIST
+from lightning_vi.datamodules.mnist import FashionMNIST as FashionMNIST
+from lightning_vi.datamodules.scaling import Divide as Divide
+from lightning_vi.datamodules.scaling import Scaling as Scaling
+from lightning_vi.datamodules.scaling import Standardise as Standardise
+from lightning_vi.datamodules.scaling import UnitInterval as UnitInterval

@@ -1,0 +1,159 @@
+"""What all datamodules share: loaders over tensors in memory, and the seed of their shuffles."""
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import torch
+from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_info
+from torch.utils.data import TensorDataset
+
+from lightning_vi.datamodules.in_memory import EpochShuffle, InMemoryLoader, InOrder, Position
+from lightning_vi.errors import UserError
+
+
+class Splits(NamedTuple):
+    """Three data sets in host memory; each holds inputs (N, *input_shape) and targets (N,) or (N, D)."""
+
+    training: TensorDataset
+    validation: TensorDataset
+    test: TensorDataset
+
+
+class InMemoryDataModule(LightningDataModule, ABC):
+    """A datamodule whose data are tensors, kept on the training device where they fit.
+
+    Batches are `(x, y)`: inputs x with shape (B, *input_shape), float32; targets y with shape (B,), int64, for
+    a classification, or (B, D), float32, for a regression. Under several processes each sees its own part of
+    them (`lightning_vi.datamodules.in_memory`). `predict` runs over the test split.
+
+    Attributes:
+        input_shape: Shape of one input.
+        target_size: Number of classes, or dimension D of a regression target.
+
+    Args:
+        batch_size: Training examples per step on each device.
+        eval_batch_size: Largest number of examples per validation, test or prediction step on each device.
+        seed: Owner of the shuffles: the order of an epoch depends on (seed, epoch) alone. By default it is
+            `torch.initial_seed()`, what `seed_everything` was given. A resumed run keeps the seed of its
+            checkpoint.
+
+    Raises:
+        UserError: If an argument is out of its range.
+    """
+
+    input_shape: tuple[int, ...]
+    target_size: int
+
+    def __init__(self, batch_size: int, eval_batch_size: int, seed: int | None) -> None:
+        super().__init__()
+        for name, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
+            if value < 1:
+                raise UserError(f"{type(self).__name__}: {name} (={value}) must be at least 1.")
+        if seed is not None and seed < 0:
+            raise UserError(f"{type(self).__name__}: seed (={seed}) must not be negative.")
+        self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
+        self._splits: Splits | None = None
+        self._training_loader: InMemoryLoader | None = None
+        self._position: Position | None = None
+
+    @abstractmethod
+    def splits(self) -> Splits:
+        """Read or make the data; called once in every process."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the data, whatever the stage: a wrong test file should stop a run before its training, not after.
+
+        Raises:
+            UserError: If the data are missing or wrong, or too few for the batch size.
+        """
+        if self._splits is None:
+            self._splits = self.splits()
+        self._check(self._splits, stage)
+        # Lightning restores a checkpoint after this; without one, a run must not go on from that of an earlier run.
+        self._position = None
+        if self.seed is None:
+            self.seed = torch.initial_seed()
+            if self.trainer is not None:
+                self.seed = self.trainer.strategy.broadcast(self.seed)
+        if stage == "fit" and self.trainer is not None and len(self._splits.validation) == 0:
+            # Lightning warns about an empty list of loaders, and about a validation_step that has no loader.
+            self.trainer.limit_val_batches = 0
+
+    def train_dataloader(self) -> InMemoryLoader:
+        """Shuffled, except under `overfit_batches`, where Lightning wants the same batches in every epoch."""
+        training = self._read().training
+        assert self.seed is not None
+        sampler: EpochShuffle | InOrder = EpochShuffle(len(training), self.seed)
+        # Lightning sets this attribute without declaring it.
+        if self.trainer is not None and self.trainer.overfit_batches > 0:  # type: ignore[attr-defined]
+            sampler = InOrder(len(training))
+        self._training_loader = self._loader(training, self.batch_size, sampler)
+        if self._position is not None:
+            self._training_loader.load_state_dict(self._position)
+            self._position = None
+        return self._training_loader
+
+    def val_dataloader(self) -> InMemoryLoader | list[InMemoryLoader]:
+        """In order; an empty list where there is no validation split."""
+        validation = self._read().validation
+        return self._evaluation_loader(validation) if len(validation) > 0 else []
+
+    def test_dataloader(self) -> InMemoryLoader:
+        """In order."""
+        return self._evaluation_loader(self._read().test)
+
+    def predict_dataloader(self) -> InMemoryLoader:
+        """The test split, in order."""
+        return self._evaluation_loader(self._read().test)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The seed of the shuffles and the position inside the epoch."""
+        # Lightning saves the loader's position too, but restores it only if nothing (such as a scheduler that asks
+        # for `estimated_stepping_batches`) has made it build the loader before; the datamodule's it always restores.
+        position = None if self._training_loader is None else self._training_loader.state_dict()
+        return {"seed": self.seed, "position": position}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the shuffles of the checkpoint, from its place."""
+        self.seed, self._position = state_dict["seed"], state_dict["position"]
+
+    def _check(self, splits: Splits, stage: str | None) -> None:
+        size = len(splits.training)
+        if self.batch_size > size:
+            raise UserError(
+                f"{type(self).__name__}: batch_size (={self.batch_size}) must not exceed "
+                f"the number of training examples (={size})."
+            )
+        if stage == "validate" and len(splits.validation) == 0:
+            raise UserError(
+                f"{type(self).__name__}: validation_size (=0) leaves nothing to validate on; make it positive."
+            )
+
+    def _read(self) -> Splits:
+        if self._splits is None:
+            raise UserError(f"{type(self).__name__}: call prepare_data() and setup() before taking a loader.")
+        return self._splits
+
+    def _evaluation_loader(self, dataset: TensorDataset) -> InMemoryLoader:
+        size, world_size = len(dataset), 1 if self.trainer is None else self.trainer.world_size
+        steps = math.ceil(size / (self.eval_batch_size * world_size))
+        # Steps of nearly the same size: a small remainder would leave some ranks an empty last batch.
+        batch_size = math.ceil(size / (steps * world_size))
+        return self._loader(dataset, batch_size, InOrder(size))
+
+    def _loader(self, dataset: TensorDataset, batch_size: int, sampler: EpochShuffle | InOrder) -> InMemoryLoader:
+        if self.trainer is None:
+            return InMemoryLoader(dataset, batch_size, sampler)
+        placed = place(dataset, self.trainer.strategy.root_device)
+        return InMemoryLoader(placed, batch_size, sampler, self.trainer.global_rank, self.trainer.world_size)
+
+
+def place(dataset: TensorDataset, device: torch.device) -> TensorDataset:
+    """The data set on `device`, or in host memory where it would fill more than half of what is free there."""
+    size = sum(tensor.nbytes for tensor in dataset.tensors)
+    if device.type == "cuda" and 2 * size > (free := torch.cuda.mem_get_info(device)[0]):
+        rank_zero_info(f"Data of {size / 2**30:.1f} GiB stay in host memory: {device} has {free / 2**30:.1f} GiB free.")
+        return dataset
+    return TensorDataset(*(tensor.to(device) for tensor in dataset.tensors))

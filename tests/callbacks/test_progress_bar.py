@@ -1,0 +1,81 @@
+import io
+import re
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from rich.console import Console
+
+from lightning_vi.callbacks import ProgressBar
+
+EPOCH_LINE = r"Epoch (\d)/3: error \d+\.\d\d %, ELBO -\d+\.\d{4} nats \(\d+\.\d s\)"
+
+
+def test_prints_a_line_per_epoch_without_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+    make_trainer: Callable[..., Trainer],
+    classification: tuple[LightningModule, LightningDataModule],
+) -> None:
+    trainer = make_trainer(ProgressBar(), max_epochs=3, enable_progress_bar=True)
+    trainer.fit(*classification)
+    trainer.validate(*classification, verbose=False)
+    trainer.test(*classification, verbose=False)
+    lines = capsys.readouterr().out.splitlines()
+    matches = [re.fullmatch(EPOCH_LINE, line) for line in lines]
+    assert [match[1] for match in matches if match] == ["1", "2", "3"]
+    assert len(lines) == 3
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What is written to a terminal of 100 columns."""
+    written = io.StringIO()
+    terminal = partial(Console, file=written, force_terminal=True, width=100, color_system=None)
+    monkeypatch.setattr("lightning_vi.callbacks.progress_bar.Console", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    return written
+
+
+def test_a_terminal_shows_epoch_error_and_elbo_of_the_whole_run(
+    screen: io.StringIO,
+    make_trainer: Callable[..., Trainer],
+    classification: tuple[LightningModule, LightningDataModule],
+) -> None:
+    trainer = make_trainer(ProgressBar(refresh_seconds=0), max_epochs=3, enable_progress_bar=True)
+    trainer.fit(*classification)
+    text = screen.getvalue()
+    assert re.search(r"Epoch 2/3 \S+ +50% .* error \d+\.\d\d %, ELBO -\d+\.\d{4} nats", text)
+    assert re.search(r"Epoch 3/3 \S+ 100% .* error \d+\.\d\d %, ELBO -\d+\.\d{4} nats", text)
+    assert "v_num" not in text
+    for run, name in ((trainer.validate, "Validating"), (trainer.test, "Testing"), (trainer.predict, "Predicting")):
+        screen.truncate(0)
+        run(*classification)
+        assert re.search(rf"{name} \S+ 100%", screen.getvalue())
+
+
+def test_writes_rarely(
+    screen: io.StringIO,
+    make_trainer: Callable[..., Trainer],
+    classification: tuple[LightningModule, LightningDataModule],
+) -> None:
+    trainer = make_trainer(ProgressBar(refresh_seconds=3600), max_epochs=3, enable_progress_bar=True)
+    trainer.fit(*classification)
+    assert screen.getvalue().count("Epoch") <= 3  # the first step's and, twice as it closes, the last
+
+
+def test_gives_the_terminal_back_when_training_fails(
+    screen: io.StringIO,
+    monkeypatch: pytest.MonkeyPatch,
+    make_trainer: Callable[..., Trainer],
+    classification: tuple[LightningModule, LightningDataModule],
+) -> None:
+    module, data = classification
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(module, "training_step", fail)
+    with pytest.raises(RuntimeError, match="broken"):
+        make_trainer(ProgressBar(), enable_progress_bar=True).fit(module, data)
+    assert screen.getvalue().rstrip().endswith("\x1b[?25h")  # the cursor is shown again

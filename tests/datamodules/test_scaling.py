@@ -1,0 +1,46 @@
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from lightning_vi.datamodules import Divide, Scaling, Standardise, UnitInterval
+from lightning_vi.errors import UserError
+
+TRAINING = torch.randint(0, 256, (50, 1, 4, 4), generator=torch.Generator().manual_seed(1)).float()
+TEST = torch.randint(0, 256, (20, 1, 4, 4), generator=torch.Generator().manual_seed(2)).float()
+
+
+def test_formulas() -> None:
+    raw = TEST.double().numpy()
+    training = TRAINING.double().numpy()
+    for scaling, expected in (
+        (Divide(), raw / 126),
+        (Divide(3.0), raw / 3),
+        (UnitInterval(), raw / 255),
+        (Standardise(), (raw - training.mean()) / training.std()),
+    ):
+        inputs = scaling.fit(TRAINING, 255.0)(TEST)
+        assert inputs.dtype == torch.float32
+        np.testing.assert_allclose(inputs.numpy(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_standardised_training_pixels_have_mean_0_and_deviation_1() -> None:
+    inputs = Standardise().fit(TRAINING, 255.0)(TRAINING).double()
+    torch.testing.assert_close(inputs.mean().item(), 0.0, rtol=0, atol=1e-6)
+    torch.testing.assert_close(inputs.std(correction=0).item(), 1.0, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("scaling", [Divide(5.0), UnitInterval(), Standardise()])
+def test_copies_are_equal(scaling: Scaling) -> None:
+    assert pickle.loads(pickle.dumps(scaling)) == copy.deepcopy(scaling) == scaling
+    assert repr(scaling).startswith(type(scaling).__name__)
+
+
+def test_mistakes() -> None:
+    for divisor in (0.0, -1.0, float("nan")):
+        with pytest.raises(UserError, match=r"divisor \(=.*\) must be positive"):
+            Divide(divisor)
+    with pytest.raises(UserError, match="all training pixels are equal"):
+        Standardise().fit(torch.ones(3, 1, 2, 2), 255.0)

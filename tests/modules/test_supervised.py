@@ -1,0 +1,223 @@
+import math
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule, Trainer, seed_everything
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+
+from lightning_vi.errors import UserError
+from lightning_vi.estimators import WeightSampling
+from lightning_vi.likelihoods import Gaussian
+from lightning_vi.modules import BayesByBackprop, PointEstimate, SupervisedModule
+from lightning_vi.networks import MLP
+from lightning_vi.posteriors import SoftplusScale
+from lightning_vi.predictive import Predictive
+from lightning_vi.weighting import Geometric, Uniform, Weighting
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers", "ignore:You defined a `validation_step` but have no `val_dataloader`"
+)
+SGD = partial(torch.optim.SGD, lr=0.0)
+
+
+def data(size: int = 23) -> TensorDataset:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(size, 4, generator=generator)
+    return TensorDataset(x, (x.sum(1) > 0).long())
+
+
+def trainer(**options: Any) -> Trainer:
+    return Trainer(
+        **{
+            "accelerator": "cpu",
+            "max_epochs": 1,
+            "logger": False,
+            "enable_checkpointing": False,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            **options,
+        }
+    )
+
+
+def bayes(**options: Any) -> BayesByBackprop:
+    seed_everything(1, verbose=False)
+    return BayesByBackprop(partial(MLP, hidden=[8]), (4,), 2, **{"optimizer": SGD, "draws": 3, **options})
+
+
+@pytest.mark.parametrize("weighting", [Uniform(), Geometric()], ids=repr)
+@pytest.mark.parametrize("batch_size", [5, 23])
+def test_train_elbo_is_that_of_the_training_set(weighting: Weighting, batch_size: int) -> None:
+    """With a learning rate of 0 and hardly any noise the epoch's ELBO is known; the last minibatch is ragged."""
+    module = bayes(weighting=weighting, posterior=SoftplusScale(1e-6))
+    run = trainer()
+    run.fit(module, DataLoader(data(), batch_size))
+    x, y = data().tensors
+    nll = nn.functional.cross_entropy(module.model(x, module.model.mean()), y)
+    kl = module.model.draw().kl / 23
+    metrics = run.callback_metrics
+    torch.testing.assert_close(metrics["train/nll"], nll.detach(), rtol=1e-4, atol=0)
+    torch.testing.assert_close(metrics["train/kl"], kl.detach(), rtol=1e-5, atol=0)
+    torch.testing.assert_close(metrics["train/elbo"], -metrics["train/loss"])
+    torch.testing.assert_close(metrics["train/loss"], metrics["train/nll"] + metrics["train/kl"])
+
+
+@pytest.mark.parametrize("options", [{"drop_last": True}, {}], ids=["drop_last", "limit"])
+def test_an_epoch_cut_short_keeps_the_balance_of_nll_and_kl(options: dict[str, bool]) -> None:
+    module = bayes(posterior=SoftplusScale(1e-6))
+    run = trainer(limit_train_batches=4)
+    run.fit(module, DataLoader(data(), 5, **options))
+    x, y = (tensor[:20] for tensor in data().tensors)
+    nll = nn.functional.cross_entropy(module.model(x, module.model.mean()), y)
+    torch.testing.assert_close(run.callback_metrics["train/nll"], nll.detach(), rtol=1e-4, atol=0)
+    torch.testing.assert_close(
+        run.callback_metrics["train/kl"], module.model.draw().kl.detach() / 23, rtol=1e-5, atol=0
+    )
+
+
+def test_validation_and_test_score_the_same_quantities() -> None:
+    module = bayes(val_draws=3)
+    loader = DataLoader(data(), 7)
+    (val,) = trainer().validate(module, loader, verbose=False)
+    (test,) = trainer().test(module, loader, verbose=False)
+    assert {key.removeprefix("val/"): value for key, value in val.items()} == {
+        key.removeprefix("test/"): value for key, value in test.items()
+    }
+    assert set(test) == {"test/error", "test/error_mean", "test/nll", "test/ece", "test/brier"}
+    x, y = data().tensors
+    error = (module.predictive(x).probabilities.argmax(1) != y).float().mean()
+    assert test["test/error"] == pytest.approx(100 * float(error))
+
+
+def test_error_does_not_depend_on_the_batches() -> None:
+    module = bayes(posterior=SoftplusScale(0.5), draws=5)
+    results = [trainer().test(module, DataLoader(data(), size), verbose=False)[0] for size in (1, 10, 23)]
+    for result in results[1:]:
+        assert result == pytest.approx(results[0], rel=1e-5, abs=1e-6)
+
+
+def test_draws_at_test_reduce_the_nll() -> None:
+    module = bayes(posterior=SoftplusScale(0.7))
+    x, y = data(500).tensors
+    single, many = (module.predictive(x, draws).nll(y).mean() for draws in (1, 50))
+    assert many < single
+
+
+def test_a_regressor() -> None:
+    seed_everything(1, verbose=False)
+    x = torch.linspace(-1, 1, 30).unsqueeze(1)
+    module = BayesByBackprop(
+        partial(MLP, hidden=[8]), (1,), 1, Gaussian(0.1, learn=True), optimizer=partial(torch.optim.Adam, lr=0.01)
+    )
+    run = trainer(max_epochs=2)
+    loader = DataLoader(TensorDataset(x, x.square()), 10)
+    run.fit(module, loader, loader)
+    (test,) = run.test(module, loader, verbose=False)
+    assert set(test) == {"test/rmse", "test/rmse_mean", "test/nll"}
+    assert module.likelihood.log_sigma != math.log(0.1)  # the noise is trained with the rest
+
+
+def test_a_point_estimate_minimises_the_mean_nll() -> None:
+    seed_everything(1, verbose=False)
+    module = PointEstimate(partial(MLP, hidden=[]), (4,), 2, optimizer=SGD)
+    run = trainer()
+    run.fit(module, DataLoader(data(), 5))
+    x, y = data().tensors
+    nll = nn.functional.cross_entropy(module.model(x), y).detach()
+    torch.testing.assert_close(run.callback_metrics["train/loss"], nll)
+    assert run.callback_metrics["train/kl"] == 0
+    assert module.predictive(x).outputs.shape == (1, 23, 2)
+
+
+def test_dropout_is_off_for_prediction_and_on_in_training() -> None:
+    module = PointEstimate(partial(MLP, hidden=[64], dropout=0.5), (4,), 2, optimizer=SGD)
+    x = torch.randn(5, 4)
+    assert not torch.equal(module.model(x), module.model(x))
+    module.eval()
+    assert torch.equal(module.predictive(x).probabilities, module.predictive(x).probabilities)
+
+
+def test_prediction_takes_batches_with_and_without_targets() -> None:
+    module = bayes()
+    with_targets = trainer().predict(module, DataLoader(data(), 23))
+    without = trainer().predict(module, DataLoader(data().tensors[0], 23))  # type: ignore[arg-type]
+    assert with_targets is not None
+    assert without is not None
+    assert isinstance(with_targets[0], Predictive)
+    assert torch.equal(with_targets[0].probabilities, without[0].probabilities)  # type: ignore[union-attr]
+
+
+def test_the_same_seed_gives_the_same_run_and_another_another() -> None:
+    def weights(seed: int) -> Tensor:
+        module = bayes(optimizer=partial(torch.optim.Adam, lr=0.01))
+        module.model.noise.seed = seed
+        trainer().fit(module, DataLoader(data(), 5))
+        return module.model.mu.detach()
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+
+
+def test_devices_have_noise_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LightningModule, "global_rank", 3)
+    module = bayes()
+    module.setup("fit")
+    assert module.model.noise.stream == 3
+
+
+def test_own_network_as_it_is() -> None:
+    net = nn.Linear(4, 2)
+    module = BayesByBackprop(lambda input_shape, output_size: net, (4,), 2)
+    assert torch.equal(module.model.mean()["weight"], net.weight)
+    assert torch.equal(BayesByBackprop(net, (4,), 2).model.mean()["weight"], net.weight)
+
+
+@pytest.mark.parametrize("kind", [BayesByBackprop, PointEstimate])
+def test_a_checkpoint_loads_as_data(kind: type[SupervisedModule], tmp_path: Any) -> None:
+    net = nn.Linear(4, 2)
+    module = kind(net, (4,), 2)  # type: ignore[call-arg]
+    run = trainer()
+    run.fit(module, DataLoader(data(), 5))
+    run.save_checkpoint(tmp_path / "a.ckpt")
+    loaded = kind.load_from_checkpoint(tmp_path / "a.ckpt", weights_only=True, net=net)
+    x = data().tensors[0]
+    assert torch.equal(loaded.eval().predictive(x).probabilities, module.eval().predictive(x).probabilities)
+
+
+def test_compiling_is_decided_by_the_length_of_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr("lightning_vi.bayesian.BayesianModule.compile_draws", lambda self: calls.append(1))
+    trainer().fit(bayes(), DataLoader(data(), 5))
+    assert calls == []
+    trainer().fit(bayes(compile=True), DataLoader(data(), 5))
+    assert calls == [1]
+    monkeypatch.setattr("lightning_vi.modules.bayes_by_backprop._COMPILE_FROM_WEIGHT_STEPS", 100)
+    trainer().fit(bayes(), DataLoader(data(), 5))
+    assert calls == [1, 1]
+    trainer().fit(bayes(compile=False), DataLoader(data(), 5))
+    assert calls == [1, 1]
+
+
+class Endless(IterableDataset[Tensor]):
+    def __iter__(self) -> Any:
+        return iter(zip(*data().tensors, strict=True))
+
+
+def test_a_training_set_without_a_size_is_refused() -> None:
+    with pytest.raises(UserError, match="must have a sized dataset and a batch_size"):
+        trainer(max_steps=2, max_epochs=-1).fit(bayes(), DataLoader(Endless(), 5))
+
+
+@pytest.mark.parametrize("name", ["draws", "val_draws"])
+def test_bad_number_of_draws(name: str) -> None:
+    with pytest.raises(UserError, match=rf"BayesByBackprop: {name} \(=0\) must be at least 1"):
+        bayes(**{name: 0})
+
+
+def test_several_samples_per_step() -> None:
+    module = bayes(estimator=WeightSampling(samples=4, antithetic=True))
+    trainer().fit(module, DataLoader(data(), 5))
+    assert module.model.noise.position == 2 * 5

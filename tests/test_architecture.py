@@ -1,0 +1,59 @@
+"""The floors of the house: each module imports only what stands below it, and mathematics knows no Trainer."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FLOORS = [
+    {"errors", "functional", "plots"},
+    {"noise", "priors", "posteriors", "likelihoods", "weighting", "schedules", "networks"},
+    {"reparameterisation", "bayesian"},
+    {"estimators", "objectives", "predictive"},
+    {"metrics", "modules"},
+]
+FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
+FILES = sorted(
+    path
+    for path in (ROOT / "lightning_vi").rglob("*.py")
+    if path.relative_to(ROOT).parts[1].removesuffix(".py") in FLOOR
+)
+
+
+def imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT / "lightning_vi").parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path: Path) -> None:
+    for name in imports(path):
+        if name.startswith("lightning_vi."):
+            other = name.split(".")[1]
+            if other != room(path):
+                assert FLOOR[other] <= FLOOR[room(path)], f"{path.name} imports {name} from a higher floor"
+        if name.split(".")[0] in {"lightning", "torchmetrics", "jsonargparse"}:
+            assert FLOOR[room(path)] >= 4, f"{path.name} imports {name} below floor 4"
+
+
+def test_datamodules_stand_apart() -> None:
+    for path in (ROOT / "datamodules").glob("*.py"):
+        ours = {name.split(".")[1] for name in imports(path) if name.startswith("lightning_vi.")}
+        assert ours <= {"errors", "datamodules"}, path.name
+
+
+def test_callbacks_stand_above_mathematics_only() -> None:
+    for path in (ROOT / "callbacks").glob("*.py"):
+        ours = {name.split(".")[1] for name in imports(path) if name.startswith("lightning_vi.")} - {"callbacks"}
+        assert all(FLOOR[name] <= 3 for name in ours), path.name

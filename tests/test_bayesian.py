@@ -1,0 +1,157 @@
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal
+
+from lightning_vi.bayesian import BayesianModule
+from lightning_vi.errors import UserError
+from lightning_vi.posteriors import FactorisedGaussian, SoftplusScale, SoftplusVariance
+from lightning_vi.priors import Gaussian, ScaleMixture
+
+
+class ConvNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 3, 3)
+        self.norm = nn.BatchNorm2d(3)
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs: Tensor = self.head(self.norm(self.conv(x)).relu().mean((2, 3)))
+        return outputs
+
+
+def test_pretrained_weights_are_the_means() -> None:
+    net = ConvNet().eval()
+    model = BayesianModule(net).eval()
+    x = torch.randn(4, 1, 6, 6)
+    torch.testing.assert_close(model(x, model.mean()), net(x))
+    for name, parameter in net.named_parameters():
+        assert torch.equal(model.mean()[name], parameter)
+
+
+def test_the_network_given_is_left_as_it_was() -> None:
+    net = nn.Linear(2, 2)
+    BayesianModule(net)
+    assert len(list(net.parameters())) == 2
+
+
+def test_each_weight_is_stored_once() -> None:
+    model = BayesianModule(ConvNet())
+    assert sum(p.numel() for p in model.parameters()) == 2 * sum(p.numel() for p in ConvNet().parameters())
+    assert set(model.state_dict()) == {
+        *("mu", "rho", "_extra_state"),
+        *("net.norm.running_mean", "net.norm.running_var", "net.norm.num_batches_tracked"),
+    }
+    with pytest.raises((RuntimeError, NotImplementedError)):
+        model.net(torch.randn(4, 1, 6, 6)).sum().item()
+
+
+def test_batch_norm_keeps_its_statistics() -> None:
+    model = BayesianModule(ConvNet())
+    model(torch.randn(4, 1, 6, 6), model.draw().weights)
+    assert model.net.norm.num_batches_tracked == 1  # type: ignore[union-attr]
+
+
+def test_partial_bayes() -> None:
+    model = BayesianModule(ConvNet(), bayesian=r"head\..*")
+    assert set(model.mean()) == {"head.weight", "head.bias"}
+    assert {name for name, _ in model.named_parameters()} == {
+        *("mu", "rho", "net.conv.weight", "net.conv.bias", "net.norm.weight", "net.norm.bias")
+    }
+    outputs = model(torch.randn(4, 1, 6, 6), model.draw().weights)
+    outputs.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
+
+
+def test_frozen_parameters_stay_frozen_and_deterministic() -> None:
+    net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    net[0].requires_grad_(False)
+    model = BayesianModule(net)
+    assert set(model.mean()) == {"1.weight", "1.bias"}
+    assert torch.equal(model.state_dict()["net.0.weight"], net[0].weight)
+
+
+def test_tied_parameters_stay_tied() -> None:
+    net = nn.Sequential(nn.Linear(3, 3), nn.Tanh(), nn.Linear(3, 3))
+    net[2].weight = net[0].weight
+    model = BayesianModule(net)
+    assert model.mu.numel() == 9 + 3 + 3
+    x = torch.randn(5, 3)
+    torch.testing.assert_close(model(x, model.mean()), net(x))
+    draw = model.draw().weights
+    plain = torch.tanh(x @ draw["0.weight"].T + draw["0.bias"]) @ draw["0.weight"].T + draw["2.bias"]
+    torch.testing.assert_close(model(x, draw), plain)
+
+
+@pytest.mark.parametrize("posterior", [SoftplusScale(0.3), SoftplusVariance(0.3)])
+def test_draws_come_from_the_posterior_that_is_priced(posterior: FactorisedGaussian) -> None:
+    """Log q must use the sampler's own standard deviation: mean and spread of draws, and the entropy, agree."""
+    model = BayesianModule(nn.Linear(100, 200, bias=False), ScaleMixture(0.5, 1.0, 0.1), posterior, seed=3)
+    with torch.no_grad():
+        weights = model.draw().weights["weight"].flatten()
+    noise = (weights - model.mu) / 0.3
+    assert abs(noise.mean()) < 5 / noise.numel() ** 0.5
+    assert abs(noise.square().mean() - 1) < 5 * (2 / noise.numel()) ** 0.5
+
+    epsilon = model.epsilon()
+    draw = model.draw(epsilon)
+    flat = torch.cat([piece.flatten() for piece in draw.weights.values()])
+    log_q = Normal(model.mu, 0.3).log_prob(flat).sum()
+    torch.testing.assert_close(draw.kl, log_q - model.prior.log_prob(flat).sum(), rtol=1e-5, atol=0)
+
+
+def test_named_views() -> None:
+    model = BayesianModule(nn.Linear(3, 2), posterior=SoftplusScale(0.5))
+    assert {name: view.shape for name, view in model.split(model.sigma).items()} == {"weight": (2, 3), "bias": (2,)}
+    torch.testing.assert_close(model.signal_to_noise(), model.mu.abs() / 0.5)
+    with torch.no_grad():
+        model.mean()["bias"].zero_()
+    assert torch.equal(model.mu[-2:], torch.zeros(2))
+
+
+def test_every_parameter_gets_a_gradient_and_nothing_is_left_behind() -> None:
+    model = BayesianModule(nn.Linear(3, 2), Gaussian())
+    before = set(vars(model))
+    draw = model.draw()
+    (model(torch.randn(4, 3), draw.weights).sum() + draw.kl).backward()
+    assert all(p.grad is not None and (p.grad != 0).all() for p in model.parameters())
+    assert set(vars(model)) == before
+
+
+def test_state_brings_back_the_next_draw() -> None:
+    model = BayesianModule(nn.Linear(3, 2))
+    model.draw()
+    other = BayesianModule(nn.Linear(3, 2))
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other.draw().weights["weight"], model.draw().weights["weight"])
+    assert other.noise.position == 2
+
+
+def test_copies_and_pickles() -> None:
+    model = BayesianModule(ConvNet(), ScaleMixture())
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(twin.draw().weights["conv.weight"], copy.deepcopy(model).draw().weights["conv.weight"])
+        assert repr(twin) == repr(model)
+    assert "weights=44, prior=ScaleMixture(pi=0.5" in repr(model)
+
+
+def test_double_precision() -> None:
+    model = BayesianModule(nn.Linear(3, 2).double())
+    draw = model.draw()
+    assert draw.kl.dtype == draw.weights["bias"].dtype == torch.float64
+
+
+def test_no_parameter_matches() -> None:
+    with pytest.raises(
+        UserError, match=r"bayesian \(='fc.*'\) matches no trainable parameter; there are: weight, bias"
+    ):
+        BayesianModule(nn.Linear(2, 2), bayesian="fc.*")
+
+
+def test_parameters_of_two_types() -> None:
+    with pytest.raises(UserError, match="must share one type and device"):
+        BayesianModule(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2).double()))

@@ -1,0 +1,90 @@
+import functools
+import io
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import scipy.special
+import torch
+from jsonargparse import ArgumentParser
+from lightning.pytorch.cli import LRSchedulerCallable
+from torch.optim import SGD
+from torch.optim.lr_scheduler import LRScheduler
+
+from lightning_vi.errors import UserError
+from lightning_vi.schedules import HarmonicLR, InverseTimeLR
+
+
+def optimizer(*rates: float) -> SGD:
+    return SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates])
+
+
+def rates(scheduler: LRScheduler, steps: int) -> Iterator[list[float]]:
+    """The learning rates of all groups at t = 0 ... steps - 1."""
+    for _ in range(steps):
+        yield [float(rate) for rate in scheduler.get_last_lr()]
+        scheduler.optimizer.step()
+        scheduler.step()
+
+
+def test_inverse_time_is_the_lectures_formula_for_each_group() -> None:
+    found = list(rates(InverseTimeLR(optimizer(0.5, 0.01), c=2.0), 20))
+    assert found == [[0.5 / (1 + 0.5 * t / 2.0), 0.01 / (1 + 0.01 * t / 2.0)] for t in range(20)]
+
+
+def test_harmonic_is_the_lectures_formula_for_each_group() -> None:
+    found = list(rates(HarmonicLR(optimizer(0.5, 0.01)), 20))
+    assert found == [[0.5 / (1 + t), 0.01 / (1 + t)] for t in range(20)]
+
+
+def test_the_rates_are_square_summable_but_not_summable() -> None:
+    """Partial sums are c (psi(a + T) - psi(a)), a = c / gamma_0: unbounded; those of squares have a limit."""
+    gamma, steps = 0.5, 10_000
+    # The harmonic schedule is the inverse-time one with c = gamma_0.
+    for scheduler, c in ((InverseTimeLR(optimizer(gamma), 3.0), 3.0), (HarmonicLR(optimizer(gamma)), gamma)):
+        found = np.array([rate for (rate,) in rates(scheduler, steps)])
+        a = c / gamma
+        psi, trigamma = scipy.special.digamma, functools.partial(scipy.special.polygamma, 1)
+        assert math.fsum(found) == pytest.approx(c * (psi(a + steps) - psi(a)), rel=1e-10)
+        assert math.fsum(found**2) == pytest.approx(c**2 * (trigamma(a) - trigamma(a + steps)), rel=1e-10)
+        # Each further decade of steps adds the same c log 10 to the sum, and ever less to the squares.
+        decade = found[1_000:].sum()
+        assert decade == pytest.approx(c * math.log(10), rel=0.01)
+        assert (found[1_000:] ** 2).sum() == pytest.approx(0.9 * c**2 / 1_000, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", [InverseTimeLR, HarmonicLR])
+def test_a_resumed_schedule_goes_on_where_it_was(kind: type[LRScheduler]) -> None:
+    def make() -> LRScheduler:
+        sgd = optimizer(0.5, 0.01)
+        return InverseTimeLR(sgd, c=2.0) if kind is InverseTimeLR else HarmonicLR(sgd)
+
+    unbroken = list(rates(make(), 12))
+    first, second = make(), make()
+    head = list(rates(first, 5))
+    file = io.BytesIO()
+    torch.save({"scheduler": first.state_dict(), "optimizer": first.optimizer.state_dict()}, file)
+    file.seek(0)
+    state = torch.load(file, weights_only=True)
+    second.optimizer.load_state_dict(state["optimizer"])
+    second.load_state_dict(state["scheduler"])
+    assert head + list(rates(second, 7)) == unbroken
+
+
+def test_schedules_are_chosen_by_class_path() -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--lr_scheduler", type=LRSchedulerCallable)
+    chosen = {"class_path": "lightning_vi.schedules.InverseTimeLR", "init_args": {"c": 4.0}}
+    inverse_time = parser.instantiate(parser.parse_object({"lr_scheduler": chosen})).lr_scheduler(optimizer(0.1))
+    assert isinstance(inverse_time, InverseTimeLR)
+    assert inverse_time.c == 4.0
+    chosen = {"class_path": "lightning_vi.schedules.HarmonicLR"}
+    harmonic = parser.instantiate(parser.parse_object({"lr_scheduler": chosen})).lr_scheduler(optimizer(0.1))
+    assert isinstance(harmonic, HarmonicLR)
+
+
+@pytest.mark.parametrize("c", [0.0, -1.0, math.inf, math.nan])
+def test_c_that_is_not_positive_and_finite_is_refused(c: float) -> None:
+    with pytest.raises(UserError, match=rf"InverseTimeLR: c \(={c}\) must be positive"):
+        InverseTimeLR(optimizer(0.1), c)
