@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from lightning_vi.functional.compiled import compiled
 from lightning_vi.functional.philox import standard_normal
 
 EVALUATION_STREAM = 0x80000000  # far from any rank, and the same on all of them
-
-_compiled_standard_normal = torch.compile(standard_normal)
 
 
 @dataclass
@@ -27,12 +26,12 @@ class NoiseStream:
     position: int = 0
 
     def normal(
-        self, size: int, device: torch.device, dtype: torch.dtype = torch.float32, compiled: bool = False
+        self, size: int, device: torch.device, dtype: torch.dtype = torch.float32, fast: bool = False
     ) -> Tensor:
         """The next ``size`` numbers from N(0, 1), shape (size,); moves the position on by one."""
         state = torch.tensor((self.seed, self.stream, self.position), dtype=torch.int64, device=device)
         self.position += 1
-        return (_compiled_standard_normal if compiled else standard_normal)(size, state, dtype)
+        return (compiled(standard_normal) if fast else standard_normal)(size, state, dtype)
 
     def evaluation(self, position: int = 0) -> "NoiseStream":
         """The stream that validation, test and prediction draw from: the same on every device and in every epoch."""

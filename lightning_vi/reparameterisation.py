@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lightning_vi.functional.compiled import compiled
 from lightning_vi.posteriors import FactorisedGaussian
 from lightning_vi.priors import Prior
 
@@ -48,10 +49,6 @@ def _backward(
     return grad_mu, grad_rho
 
 
-_compiled_forward = torch.compile(_forward)
-_compiled_backward = torch.compile(_backward)
-
-
 class _DrawAndPrice(torch.autograd.Function):
     """Returns the pieces themselves: slicing a flat result would write one full-length gradient per piece."""
 
@@ -64,17 +61,17 @@ class _DrawAndPrice(torch.autograd.Function):
         prior: Prior,
         posterior: FactorisedGaussian,
         sizes: Sequence[int],
-        compiled: bool,
+        fast: bool,
     ) -> tuple[Tensor, ...]:
-        run = _compiled_forward if compiled else _forward
+        run = compiled(_forward) if fast else _forward
         weights, complexity = run(prior, posterior, mu, rho, epsilon)
         ctx.save_for_backward(mu, rho, epsilon)
-        ctx.prior, ctx.posterior, ctx.compiled = prior, posterior, compiled
+        ctx.prior, ctx.posterior, ctx.fast = prior, posterior, fast
         return complexity, *weights.split(sizes)
 
     @staticmethod
     def backward(ctx: Any, grad_complexity: Tensor, *grad_pieces: Tensor) -> tuple[Tensor | None, ...]:
-        run = _compiled_backward if ctx.compiled else _backward
+        run = compiled(_backward) if ctx.fast else _backward
         mu, rho, epsilon = ctx.saved_tensors
         grads = run(ctx.prior, ctx.posterior, mu, rho, epsilon, torch.cat(grad_pieces), grad_complexity)
         return *grads, None, None, None, None, None
@@ -87,7 +84,7 @@ def draw_and_price(
     prior: Prior,
     posterior: FactorisedGaussian,
     sizes: Sequence[int],
-    compiled: bool = False,
+    fast: bool = False,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Weights w = mu + sigma(rho) epsilon and their complexity term.
 
@@ -98,10 +95,10 @@ def draw_and_price(
         prior: Prices the weights.
         posterior: Gives sigma(rho).
         sizes: Lengths of the pieces that the flat vector is cut into; their sum is n.
-        compiled: Use the compiled loops.
+        fast: Use the compiled loops.
 
     Returns:
         The complexity term, shape (), in nats, summed over weights; and the pieces of w.
     """
-    complexity, *pieces = _DrawAndPrice.apply(mu, rho, epsilon, prior, posterior, tuple(sizes), compiled)
+    complexity, *pieces = _DrawAndPrice.apply(mu, rho, epsilon, prior, posterior, tuple(sizes), fast)
     return complexity, tuple(pieces)

@@ -45,11 +45,11 @@ def test_compiled_and_eager_agree(prior: Prior, posterior: FactorisedGaussian) -
 
 
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(function: object) -> None:
         raise RuntimeError("No working C++ compiler found\nwith a long explanation")
 
-    monkeypatch.setattr(reparameterisation, "_compiled_forward", broken)
-    monkeypatch.setattr(noise, "_compiled_standard_normal", noise.standard_normal)
+    monkeypatch.setattr(reparameterisation, "compiled", broken)
+    monkeypatch.setattr(noise, "compiled", lambda function: function)
     model = BayesianModule(nn.Linear(3, 2))
     with pytest.warns(UserWarning, match="without compiled loops, which is slower: No working C\\+\\+ compiler found$"):
         assert not model.compile_draws()

@@ -1,0 +1,1 @@
+"""Speed, measured in pairs: two things in turn in one process, and the ratio of their medians."""
