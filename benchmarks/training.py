@@ -46,9 +46,9 @@ class BareLoop(Callback):
         self.trainer_times.append(time.perf_counter() - self.start)
         start = time.perf_counter()
         epoch = Epoch(EXAMPLES, EXAMPLES, len(self.loader))
-        for i, batch in enumerate(self.loader):
+        for i, (inputs, targets) in enumerate(self.loader):
             self.optimizer.zero_grad()
-            self.module.objective(batch, i, epoch).loss.backward()
+            self.module.objective((inputs, targets), i, epoch).loss.backward()
             self.optimizer.step()
         self.bare_times.append(time.perf_counter() - start)
         start = time.perf_counter()

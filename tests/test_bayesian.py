@@ -68,11 +68,11 @@ def test_partial_bayes() -> None:
 
 
 def test_frozen_parameters_stay_frozen_and_deterministic() -> None:
-    net = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
-    net[0].requires_grad_(False)
+    first = nn.Linear(2, 3).requires_grad_(False)
+    net = nn.Sequential(first, nn.Linear(3, 1))
     model = BayesianModule(net)
     assert set(model.mean()) == {"1.weight", "1.bias"}
-    assert torch.equal(model.state_dict()["net.0.weight"], net[0].weight)
+    assert torch.equal(model.state_dict()["net.0.weight"], first.weight)
 
 
 def test_tied_parameters_stay_tied() -> None:

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 import torch
 
-F = TypeVar("F", bound=Callable[..., object])
+P = ParamSpec("P")
+R = TypeVar("R")
 
-_compile = cache(torch.compile)
+
+@cache
+def _compile(function: Callable[..., object]) -> Callable[..., object]:
+    return torch.compile(function)
 
 
-def compiled(function: F) -> F:
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """``torch.compile(function)``; not at import, since loading the compiler alone takes seconds."""
-    return _compile(function)
+    return cast(Callable[P, R], _compile(function))  # cache() forgets the signature

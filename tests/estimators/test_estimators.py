@@ -38,7 +38,8 @@ def exact_squared_error(model: BayesianModule) -> Tensor:
     mean, sigma = model.mean(), model.split(model.sigma)
     bias = X @ mean["weight"].T + mean["bias"] - Y
     variance = X.square() @ sigma["weight"].square().T + sigma["bias"].square()
-    return bias.square().sum() + variance.sum()
+    total: Tensor = bias.square().sum() + variance.sum()
+    return total
 
 
 def z_scores(samples: Tensor, truth: Tensor) -> Tensor:

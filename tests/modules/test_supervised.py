@@ -1,5 +1,6 @@
 import math
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 from lightning_vi.errors import UserError
 from lightning_vi.estimators import WeightSampling
 from lightning_vi.likelihoods import Gaussian
-from lightning_vi.modules import BayesByBackprop, PointEstimate, SupervisedModule
+from lightning_vi.modules import BayesByBackprop, PointEstimate
 from lightning_vi.networks import MLP
 from lightning_vi.posteriors import SoftplusScale
 from lightning_vi.predictive import Predictive
@@ -65,11 +66,11 @@ def test_train_elbo_is_that_of_the_training_set(weighting: Weighting, batch_size
     torch.testing.assert_close(metrics["train/loss"], metrics["train/nll"] + metrics["train/kl"])
 
 
-@pytest.mark.parametrize("options", [{"drop_last": True}, {}], ids=["drop_last", "limit"])
-def test_an_epoch_cut_short_keeps_the_balance_of_nll_and_kl(options: dict[str, bool]) -> None:
+@pytest.mark.parametrize("drop_last", [True, False], ids=["drop_last", "limit"])
+def test_an_epoch_cut_short_keeps_the_balance_of_nll_and_kl(drop_last: bool) -> None:
     module = bayes(posterior=SoftplusScale(1e-6))
     run = trainer(limit_train_batches=4)
-    run.fit(module, DataLoader(data(), 5, **options))
+    run.fit(module, DataLoader(data(), 5, drop_last=drop_last))
     x, y = (tensor[:20] for tensor in data().tensors)
     nll = nn.functional.cross_entropy(module.model(x, module.model.mean()), y)
     torch.testing.assert_close(run.callback_metrics["train/nll"], nll.detach(), rtol=1e-4, atol=0)
@@ -176,9 +177,9 @@ def test_own_network_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("kind", [BayesByBackprop, PointEstimate])
-def test_a_checkpoint_loads_as_data(kind: type[SupervisedModule], tmp_path: Any) -> None:
+def test_a_checkpoint_loads_as_data(kind: type[BayesByBackprop] | type[PointEstimate], tmp_path: Path) -> None:
     net = nn.Linear(4, 2)
-    module = kind(net, (4,), 2)  # type: ignore[call-arg]
+    module = kind(net, (4,), 2)
     run = trainer()
     run.fit(module, DataLoader(data(), 5))
     run.save_checkpoint(tmp_path / "a.ckpt")
