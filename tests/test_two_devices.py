@@ -1,0 +1,59 @@
+"""Two processes train what one trains with the same global batch, and each has noise of its own."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = """
+import json, sys, warnings
+from functools import partial
+import torch
+from lightning.pytorch import Trainer, seed_everything
+from lightning_vi.datamodules import Digits
+from lightning_vi.modules import BayesByBackprop
+from lightning_vi.networks import MLP
+from lightning_vi.posteriors import SoftplusScale
+
+devices, sigma, out = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+torch.set_num_threads(1)
+seed_everything(1, verbose=False)
+data = Digits(batch_size=60 // devices)
+module = BayesByBackprop(
+    partial(MLP, hidden=[16]), data.input_shape, data.target_size, posterior=SoftplusScale(sigma),
+    optimizer=partial(torch.optim.SGD, lr=0.05), draws=5,
+)
+trainer = Trainer(
+    accelerator="cpu", devices=devices, strategy="ddp" if devices > 1 else "auto", max_epochs=2, logger=False,
+    enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+)
+trainer.fit(module, data)
+train = dict(trainer.callback_metrics)
+trainer.test(module, data, verbose=False)
+metrics = {k: float(v) for k, v in {**train, **trainer.callback_metrics}.items() if k != "train/loss_step"}
+first_noise = module.model.epsilon()[:3].tolist()
+rank = trainer.global_rank
+open(f"{out}.{rank}", "w").write(json.dumps([metrics, module.model.mu.tolist(), first_noise]))
+"""
+
+
+def run(folder: Path, devices: int, sigma: float) -> list[Any]:
+    script = folder / "train.py"
+    script.write_text(SCRIPT)
+    out = folder / f"out{devices}"
+    command = [sys.executable, str(script), str(devices), str(sigma), str(out)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300, cwd=folder)
+    return [json.loads(Path(f"{out}.{rank}").read_text()) for rank in range(devices)]
+
+
+def test_two_processes_equal_one(tmp_path: Path) -> None:
+    (one,) = run(tmp_path, devices=1, sigma=1e-7)  # hardly any noise, so that the runs can be compared
+    two = run(tmp_path, devices=2, sigma=1e-7)
+    for metrics, mu, _ in two:
+        assert metrics == pytest.approx(one[0], rel=1e-4, abs=1e-5)
+        assert mu == pytest.approx(one[1], rel=1e-3, abs=1e-5)
+    assert two[0][1] == two[1][1]
+    assert two[0][2] != two[1][2]
