@@ -25,9 +25,7 @@ class NoiseStream:
     stream: int = 0
     position: int = 0
 
-    def normal(
-        self, size: int, device: torch.device, dtype: torch.dtype = torch.float32, fast: bool = False
-    ) -> Tensor:
+    def normal(self, size: int, device: torch.device, dtype: torch.dtype = torch.float32, fast: bool = False) -> Tensor:
         """The next ``size`` numbers from N(0, 1), shape (size,); moves the position on by one."""
         state = torch.tensor((self.seed, self.stream, self.position), dtype=torch.int64, device=device)
         self.position += 1

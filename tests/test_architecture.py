@@ -1,6 +1,7 @@
 """The floors of the house: each module imports only what stands below it, and mathematics knows no Trainer."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,13 @@ def test_callbacks_stand_above_mathematics_only() -> None:
     for path in (ROOT / "callbacks").glob("*.py"):
         ours = {name.split(".")[1] for name in imports(path) if name.startswith("lightning_vi.")} - {"callbacks"}
         assert all(FLOOR[name] <= 3 for name in ours), path.name
+
+
+def test_every_package_is_installed() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "lightning_vi").rglob("__init__.py")}
+    mapped = {Path("lightning_vi") / name for name in ("callbacks", "datamodules", "configs")}
+    assert set(settings["packages"]) == {".".join(folder.parts) for folder in folders | mapped}
+    for link in mapped:
+        assert settings["package-dir"][".".join(link.parts)] == link.name
+        assert (ROOT / link).resolve() == ROOT / link.name

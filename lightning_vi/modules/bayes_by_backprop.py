@@ -130,6 +130,6 @@ class BayesByBackprop(SupervisedModule):
 
     def _log_scores(self, split: str) -> None:
         headline = self.scores_at_mean.headline
-        self.log(f"{split}/{headline}_mean", self.scores_at_mean.compute()[headline])
+        self.log(f"{split}/{headline}_mean", self.scores_at_mean.compute()[headline], sync_dist=True)
         self.scores_at_mean.reset()
         super()._log_scores(split)

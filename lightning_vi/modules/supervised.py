@@ -123,7 +123,8 @@ class SupervisedModule(LightningModule, ABC):
         self._log_scores("test")
 
     def _log_scores(self, split: str) -> None:
-        self.log_dict({f"{split}/{name}": value for name, value in self.scores.compute().items()})
+        # torchmetrics has gathered the counts of all devices; sync_dist says so to Lightning, which would warn.
+        self.log_dict({f"{split}/{name}": value for name, value in self.scores.compute().items()}, sync_dist=True)
         self.scores.reset()
 
     def configure_optimizers(self) -> Any:

@@ -31,6 +31,7 @@ def test_notes_the_logged_values_of_every_epoch(
     assert imread(tmp_path / "runs/test/version_0/figures/learning_curves.png").std() > 0.05
 
 
+@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty:UserWarning")
 @pytest.mark.parametrize("monitor", [None, "val/nll"])
 def test_a_resumed_run_shows_the_whole_curve(
     tmp_path: Path,
@@ -38,14 +39,16 @@ def test_a_resumed_run_shows_the_whole_curve(
     classification: tuple[LightningModule, LightningDataModule],
     monitor: str | None,
 ) -> None:
-    checkpoint = ModelCheckpoint(tmp_path / "checkpoints", monitor=monitor, save_last=True)
-    first = LearningCurves()
-    make_trainer(first, checkpoint, enable_checkpointing=True).fit(*classification)
+    def run(curves: LearningCurves, epochs: int, checkpoint: Path | None) -> None:
+        saving = ModelCheckpoint(tmp_path / "checkpoints", monitor=monitor, save_last=True)
+        trainer = make_trainer(curves, saving, max_epochs=epochs, logger=False, enable_checkpointing=True)
+        trainer.fit(*classification, ckpt_path=checkpoint)
+
+    first, second = LearningCurves(), LearningCurves()
+    run(first, 2, None)
     last = tmp_path / "checkpoints" / "last.ckpt"
     torch.load(last, weights_only=True)
-
-    second = LearningCurves()
-    make_trainer(second, max_epochs=4).fit(*classification, ckpt_path=last)
+    run(second, 4, last)
     for name in ("val/error", "train/elbo"):
         assert sorted(second.history[name]) == [1, 2, 3, 4]
         assert {epoch: second.history[name][epoch] for epoch in (1, 2)} == first.history[name]

@@ -12,19 +12,22 @@ from lightning_vi.callbacks import ProgressBar
 EPOCH_LINE = r"Epoch (\d)/3: error \d+\.\d\d %, ELBO -\d+\.\d{4} nats \(\d+\.\d s\)"
 
 
-def test_prints_a_line_per_epoch_without_a_terminal(
+@pytest.mark.parametrize(("seconds", "epochs"), [(0.0, ["1", "2", "3"]), (3600.0, ["1", "3"])])
+def test_prints_lines_without_a_terminal(
+    seconds: float,
+    epochs: list[str],
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
     make_trainer: Callable[..., Trainer],
     classification: tuple[LightningModule, LightningDataModule],
 ) -> None:
+    monkeypatch.setattr("lightning_vi.callbacks.progress_bar.LINE_SECONDS", seconds)
     trainer = make_trainer(ProgressBar(), max_epochs=3, enable_progress_bar=True)
     trainer.fit(*classification)
     trainer.validate(*classification, verbose=False)
     trainer.test(*classification, verbose=False)
-    lines = capsys.readouterr().out.splitlines()
-    matches = [re.fullmatch(EPOCH_LINE, line) for line in lines]
-    assert [match[1] for match in matches if match] == ["1", "2", "3"]
-    assert len(lines) == 3
+    matches = [re.fullmatch(EPOCH_LINE, line) for line in capsys.readouterr().out.splitlines()]
+    assert [match and match[1] for match in matches] == epochs
 
 
 @pytest.fixture

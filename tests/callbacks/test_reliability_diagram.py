@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 from lightning_vi.callbacks import ReliabilityDiagram
 from lightning_vi.callbacks.reliability_diagram import BINS, bin_sums
-from lightning_vi.plots.reliability_diagram import calibration_error
+from lightning_vi.plots.reliability import calibration_error
 
 
 def test_bins_give_the_calibration_error_of_torchmetrics() -> None:
@@ -37,11 +38,13 @@ def test_draws_what_the_test_reports(
     make_trainer: Callable[..., Trainer],
     classification: tuple[LightningModule, LightningDataModule],
 ) -> None:
-    errors = []
-    monkeypatch.setattr(
-        "lightning_vi.plots.reliability_diagram.calibration_error",
-        lambda *sums: errors.append(calibration_error(*sums)) or errors[-1],
-    )
+    errors: list[float] = []
+
+    def spy(*sums: Any) -> float:
+        errors.append(calibration_error(*sums))
+        return errors[-1]
+
+    monkeypatch.setattr("lightning_vi.plots.reliability.calibration_error", spy)
     trainer = make_trainer(ReliabilityDiagram())
     trainer.test(*classification, verbose=False)
     trainer.test(*classification, verbose=False)  # must not add up with the first

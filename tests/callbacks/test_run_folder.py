@@ -5,7 +5,7 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from lightning_vi.callbacks import run_folder
+from lightning_vi.callbacks.run_folder import run_folder
 
 
 def test_is_where_the_logger_and_the_checkpoints_are(

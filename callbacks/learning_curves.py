@@ -1,0 +1,61 @@
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from lightning_vi.callbacks.log_image import log_image
+from lightning_vi.plots import learning_curves
+from lightning_vi.plots.curves import CURVES
+
+
+class LearningCurves(Callback):
+    """Draws error (or RMSE) and ELBO over epochs at the end of training, as `learning_curves`.
+
+    The curves are those of `lightning_vi.plots.curves.CURVES` that the module logs; the checkpoint keeps
+    them, so that a resumed run shows the whole of them.
+    """
+
+    def __init__(self) -> None:
+        self.history: dict[str, dict[int, float]] = {}
+        self._ended: int | None = None  # the epoch whose training values are still to be noted
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note what validation has logged."""
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self._note(trainer, trainer.current_epoch + 1, ("val/", "test/"))
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Count the epoch; modules log its values after this hook, so they are noted at the next occasion."""
+        self._ended = trainer.current_epoch + 1
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add the epoch just ended to the state, which Lightning took before this hook."""
+        if self._ended is not None:
+            self._note(trainer, self._ended, ("train/",))
+            checkpoint["callbacks"][self.state_key] = self.state_dict()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note what the epoch before has logged."""
+        if self._ended is not None:
+            self._note(trainer, self._ended, ("train/",))
+            self._ended = None
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the last epoch and draw."""
+        self.on_train_epoch_start(trainer, pl_module)
+        if self.history and trainer.is_global_zero:
+            log_image(trainer, "learning_curves", learning_curves(self.history))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The history: for each name its values, by the number of epochs trained."""
+        return {"history": {name: dict(values) for name, values in self.history.items()}}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from the checkpoint's history."""
+        self.history = {name: dict(values) for name, values in state_dict["history"].items()}
+
+    def _note(self, trainer: Trainer, epochs: int, prefixes: tuple[str, ...]) -> None:
+        # Every rank comes here: reading the metrics may reduce them over devices.
+        metrics = trainer.callback_metrics
+        for name in CURVES:
+            if name.startswith(prefixes) and name in metrics:
+                self.history.setdefault(name, {})[epochs] = float(metrics[name])

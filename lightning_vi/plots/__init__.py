@@ -1,0 +1,12 @@
+"""The project's pictures: pure functions from numbers to a matplotlib `Figure`.
+
+They use matplotlib's object-oriented interface, never pyplot: no display is needed, no global list of
+figures grows, and a figure is freed with its last reference. They depend on nothing else of this package,
+so that anything may import them.
+"""
+
+from lightning_vi.plots.bands import predictive_bands as predictive_bands
+from lightning_vi.plots.curves import learning_curves as learning_curves
+from lightning_vi.plots.images import image_grid as image_grid
+from lightning_vi.plots.reliability import reliability_diagram as reliability_diagram
+from lightning_vi.plots.weights import signal_to_noise as signal_to_noise

@@ -1,0 +1,62 @@
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+from lightning_vi.plots.style import BLUE, ORANGE, RED, number, plain_axis, style
+
+ERROR, RMSE, ELBO = "Error (%)", "Root mean squared error", "ELBO (nats per training example)"
+CURVES = {
+    "val/error": (ERROR, "validation", BLUE),
+    "test/error": (ERROR, "test", RED),
+    "val/rmse": (RMSE, "validation", BLUE),
+    "test/rmse": (RMSE, "test", RED),
+    "train/elbo": (ELBO, "training", ORANGE),
+}
+
+
+def learning_curves(history: Mapping[str, Mapping[int, float]]) -> Figure:
+    """Error (for a regression RMSE) and ELBO over epochs, side by side; a panel without values is left out.
+
+    Args:
+        history: For each name of `CURVES` its values, by the number of epochs trained: errors in percent,
+            ELBO in nats per training example. Absent or empty curves are left out.
+
+    Raises:
+        ValueError: If there is no value at all.
+    """
+    present = [name for name in CURVES if history.get(name)]
+    if not present:
+        raise ValueError(f"learning_curves: history (={dict(history)}) must hold values for one of {list(CURVES)}.")
+    panels = list(dict.fromkeys(CURVES[name][0] for name in present))
+    with style():
+        figure = Figure(figsize=(4.4 * len(panels), 3.2), layout="constrained")
+        axes = dict(zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True))
+        for name in present:
+            panel, label, colour = CURVES[name]
+            _draw(axes[panel], history[name], label, colour)
+        for panel in panels:
+            axes[panel].set(xlabel="Epoch", ylabel=panel)
+            axes[panel].xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+            _keep_the_end_readable(axes[panel])
+            axes[panel].legend()
+    return figure
+
+
+def _draw(axes: Axes, values: Mapping[int, float], label: str, colour: str) -> None:
+    epochs = sorted(values)
+    last = epochs[-1], values[epochs[-1]]
+    marker = "o" if len(epochs) <= 30 else ""
+    axes.plot(epochs, [values[epoch] for epoch in epochs], color=colour, marker=marker, markersize=3.5, label=label)
+    axes.annotate(number(last[1], ".3g"), last, xytext=(5, 0), textcoords="offset points", va="center", color=colour)
+
+
+def _keep_the_end_readable(axes: Axes) -> None:
+    """A logarithmic axis where a tall first epoch would flatten the rest of the curve."""
+    lowest, highest = axes.dataLim.intervaly
+    if 0 < 10 * lowest < highest:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(plain_axis())
+        axes.yaxis.set_minor_formatter(NullFormatter())
