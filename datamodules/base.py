@@ -38,6 +38,8 @@ class InMemoryDataModule(LightningDataModule, ABC):
         seed: Owner of the shuffles: the order of an epoch depends on (seed, epoch) alone. By default it is
             `torch.initial_seed()`, what `seed_everything` was given. A resumed run keeps the seed of its
             checkpoint.
+        watch_test: Also score the test split at every validation, to draw its curve over epochs. Nothing may be
+            chosen by that curve.
 
     Raises:
         UserError: If an argument is out of its range.
@@ -46,7 +48,7 @@ class InMemoryDataModule(LightningDataModule, ABC):
     input_shape: tuple[int, ...]
     target_size: int
 
-    def __init__(self, batch_size: int, eval_batch_size: int, seed: int | None) -> None:
+    def __init__(self, batch_size: int, eval_batch_size: int, seed: int | None, watch_test: bool = False) -> None:
         super().__init__()
         for name, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
             if value < 1:
@@ -54,6 +56,7 @@ class InMemoryDataModule(LightningDataModule, ABC):
         if seed is not None and seed < 0:
             raise UserError(f"{type(self).__name__}: seed (={seed}) must not be negative.")
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
+        self.watch_test = watch_test
         self._splits: Splits | None = None
         self._training_loader: InMemoryLoader | None = None
         self._position: Position | None = None
@@ -95,10 +98,12 @@ class InMemoryDataModule(LightningDataModule, ABC):
             self._position = None
         return self._training_loader
 
-    def val_dataloader(self) -> InMemoryLoader | list[InMemoryLoader]:
-        """In order; an empty list where there is no validation split."""
+    def val_dataloader(self) -> list[InMemoryLoader]:
+        """In order: the validation split, and the test split behind it with `watch_test`; no split, no loader."""
         validation = self._read().validation
-        return self._evaluation_loader(validation) if len(validation) > 0 else []
+        if len(validation) == 0:
+            return []
+        return [self._evaluation_loader(validation), *([self.test_dataloader()] if self.watch_test else [])]
 
     def test_dataloader(self) -> InMemoryLoader:
         """In order."""

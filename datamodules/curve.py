@@ -32,6 +32,7 @@ class Curve(InMemoryDataModule):
         batch_size: See `InMemoryDataModule`.
         eval_batch_size: See `InMemoryDataModule`.
         seed: See `InMemoryDataModule`.
+        watch_test: See `InMemoryDataModule`.
 
     References:
         Blundell et al. 2015, Weight Uncertainty in Neural Networks, section 5.2.
@@ -51,8 +52,9 @@ class Curve(InMemoryDataModule):
         batch_size: int = 128,
         eval_batch_size: int = 2000,
         seed: int | None = None,
+        watch_test: bool = False,
     ) -> None:
-        super().__init__(batch_size, eval_batch_size, seed)
+        super().__init__(batch_size, eval_batch_size, seed, watch_test)
         limits = (("size", size, 1), ("validation_size", validation_size, 0), ("data_seed", data_seed, 0))
         for name, value, least in limits:
             if value < least:

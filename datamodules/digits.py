@@ -28,6 +28,7 @@ class Digits(InMemoryDataModule):
         validation_size: Examples that validate; 0 trains on all but the test split, without validation.
         scaling: From pixels in 0, ..., 16 to inputs.
         seed: See `InMemoryDataModule`.
+        watch_test: See `InMemoryDataModule`.
 
     References:
         Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository.
@@ -46,8 +47,9 @@ class Digits(InMemoryDataModule):
         validation_size: int = 180,
         scaling: Scaling = UnitInterval(),  # noqa: B008
         seed: int | None = None,
+        watch_test: bool = False,
     ) -> None:
-        super().__init__(batch_size, eval_batch_size, seed)
+        super().__init__(batch_size, eval_batch_size, seed, watch_test)
         largest = SIZE - TEST_SIZE - CLASSES
         if validation_size != 0 and not CLASSES <= validation_size <= largest:
             raise UserError(f"Digits: validation_size (={validation_size}) must be 0 or lie in [{CLASSES}, {largest}].")

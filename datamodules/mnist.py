@@ -22,6 +22,7 @@ class MNIST(InMemoryDataModule):
             validation.
         scaling: From pixels in 0, ..., 255 to inputs.
         seed: See `InMemoryDataModule`.
+        watch_test: See `InMemoryDataModule`.
 
     References:
         LeCun et al. 1998, Gradient-based learning applied to document recognition.
@@ -39,8 +40,9 @@ class MNIST(InMemoryDataModule):
         validation_size: int = 10_000,
         scaling: Scaling = Divide(divisor=126.0),  # noqa: B008
         seed: int | None = None,
+        watch_test: bool = False,
     ) -> None:
-        super().__init__(batch_size, eval_batch_size, seed)
+        super().__init__(batch_size, eval_batch_size, seed, watch_test)
         self.images = IdxImages(datasets.MNIST, root, validation_size, scaling)
 
     def prepare_data(self) -> None:
@@ -70,8 +72,9 @@ class FashionMNIST(InMemoryDataModule):
         validation_size: int = 10_000,
         scaling: Scaling = Divide(divisor=126.0),  # noqa: B008
         seed: int | None = None,
+        watch_test: bool = False,
     ) -> None:
-        super().__init__(batch_size, eval_batch_size, seed)
+        super().__init__(batch_size, eval_batch_size, seed, watch_test)
         self.images = IdxImages(datasets.FashionMNIST, root, validation_size, scaling)
 
     def prepare_data(self) -> None:
@@ -101,8 +104,9 @@ class KMNIST(InMemoryDataModule):
         validation_size: int = 10_000,
         scaling: Scaling = Divide(divisor=126.0),  # noqa: B008
         seed: int | None = None,
+        watch_test: bool = False,
     ) -> None:
-        super().__init__(batch_size, eval_batch_size, seed)
+        super().__init__(batch_size, eval_batch_size, seed, watch_test)
         self.images = IdxImages(datasets.KMNIST, root, validation_size, scaling)
 
     def prepare_data(self) -> None:

@@ -3,8 +3,10 @@
 from importlib.resources import files
 from pathlib import Path
 
+import yaml
+
 from lightning_vi.errors import UserError
-from lightning_vi.nearest import did_you_mean
+from lightning_vi.nearest import nearest
 
 DEFAULTS = "trainer.yaml"
 """The packaged configuration that every command starts from."""
@@ -36,10 +38,36 @@ def find(name: str) -> Path:
         return configs[name]
     if path.is_dir():
         raise UserError(f"--config {name}: this is a folder, not a file.")
-    # A file that was named with its folder is looked for beside its like, a bare name among the packaged too.
+    # A bare name may be a packaged one, a name with a folder only a file's.
     bare = path.parent == Path()
-    siblings = sorted(str(file) for file in path.parent.glob("*.yaml"))
-    candidates = [*siblings, *configs] if bare else siblings
-    packaged_too = " and no packaged configuration has that name" if bare else ""
-    hint = did_you_mean(name, candidates) or f" Packaged: {', '.join(configs)}."
-    raise UserError(f"--config {name}: no such file{packaged_too}.{hint}")
+    candidates = [*path.parent.glob("*.yaml"), *(map(Path, configs) if bare else ())]
+    # The suffix, which they share, would make any two names alike.
+    near = nearest(path.stem, (candidate.stem for candidate in candidates))
+    hint = f"Packaged: {', '.join(configs)}." if near is None else f"Did you mean '{path.with_name(near)}.yaml'?"
+    also = " and no packaged configuration has that name" if bare else ""
+    raise UserError(f"--config {name}: no such file{also}. {hint}")
+
+
+def require_unique_keys(path: Path) -> None:
+    """Refuse a file that gives an option twice, of which YAML's reader would silently take the last.
+
+    Raises:
+        UserError: if it does.
+    """
+    try:
+        _require_unique_keys(yaml.compose(path.read_text(encoding="utf-8")), path)
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return  # what cannot be read at all is told by the parser
+
+
+def _require_unique_keys(node: yaml.Node | None, path: Path) -> None:
+    if isinstance(node, yaml.MappingNode):
+        keys = set()
+        for key, value in node.value:
+            if key.value in keys:
+                raise UserError(f"{path}: line {key.start_mark.line + 1}: '{key.value}' is given twice.")
+            keys.add(key.value)
+            _require_unique_keys(value, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _require_unique_keys(item, path)

@@ -1,15 +1,16 @@
 """Which class a short name means on the command line.
 
 jsonargparse finds `class_path: MLP` among the imported subclasses of the expected type, and gives up where two
-have that name: importing torchvision brings a second `MLP`, Lightning a second `ReduceLROnPlateau`. Here the
-first of :data:`PRECEDENCE` wins, so that what a configuration means does not depend on what else is imported.
+have that name: importing torchvision brings a second `MLP`, and with torch's quantised layers a second `Linear`,
+`Sigmoid` and `Softmax`; Lightning has a second `ReduceLROnPlateau`. Here the first of :data:`PRECEDENCE` wins, so
+that what a configuration means does not depend on what else is imported.
 """
 
 from typing import Any
 
 from jsonargparse import _typehints
 
-PRECEDENCE = ("lightning_vi.", "lightning.pytorch.", "torch.")
+PRECEDENCE = ("lightning_vi.", "lightning.pytorch.", "torch.nn.", "torch.optim.")
 """Packages whose classes win over those of later ones and of all others."""
 
 _resolve = _typehints.resolve_class_path_by_name
@@ -39,4 +40,4 @@ def resolve(expected: Any, name: str) -> str:
 
 def install() -> None:
     """Make jsonargparse resolve names in this way; it has no hook for it, so its own function is replaced."""
-    _typehints.resolve_class_path_by_name = resolve
+    setattr(_typehints, _resolve.__name__, resolve)

@@ -6,15 +6,15 @@ from typing import Any, Literal
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities import rank_zero_info
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam
 
 from lightning_vi.bayesian import BayesianModule
 from lightning_vi.errors import UserError
 from lightning_vi.estimators import Estimator, WeightSampling
 from lightning_vi.likelihoods import Categorical, Likelihood
-from lightning_vi.metrics import scores_for
-from lightning_vi.modules.supervised import Batch, SupervisedModule, build_network
+from lightning_vi.metrics import Scores, scores_for
+from lightning_vi.modules.supervised import SPLITS, Batch, SupervisedModule, build_network
 from lightning_vi.networks import Network
 from lightning_vi.objectives import Epoch, Objective, negative_elbo
 from lightning_vi.posteriors import FactorisedGaussian, SoftplusVariance
@@ -88,7 +88,7 @@ class BayesByBackprop(SupervisedModule):
         self.draws = draws
         self.val_draws = val_draws
         self.compile_draws = compile
-        self.scores_at_mean = scores_for(likelihood, target_size)
+        self.scores_at_mean = nn.ModuleDict({split: scores_for(likelihood, target_size) for split in SPLITS})
 
     def setup(self, stage: str) -> None:
         """Give every device noise of its own."""
@@ -120,16 +120,21 @@ class BayesByBackprop(SupervisedModule):
         """p(y | x) of the single network at the posterior mean."""
         return Predictive(self.likelihood, self.model(inputs, self.model.mean()).unsqueeze(0))
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Score a batch of the validation split, with fewer draws than the test."""
-        return self._score(batch, self.predictive(batch[0], self.val_draws))
+        return self._score(SPLITS[dataloader_idx], batch, self.predictive(batch[0], self.val_draws))
 
-    def _score(self, batch: Batch, predictive: Predictive) -> dict[str, Any]:
-        self.scores_at_mean.update(self.predictive_at_mean(batch[0]), batch[1])
-        return super()._score(batch, predictive)
+    def _score(self, split: str, batch: Batch, predictive: Predictive) -> dict[str, Any]:
+        self._scores_at_mean(split).update(self.predictive_at_mean(batch[0]), batch[1])
+        return super()._score(split, batch, predictive)
+
+    def _scores_at_mean(self, split: str) -> Scores:
+        scores = self.scores_at_mean[split]
+        assert isinstance(scores, Scores)
+        return scores
 
     def _log_scores(self, split: str) -> None:
-        headline = self.scores_at_mean.headline
-        self.log(f"{split}/{headline}_mean", self.scores_at_mean.compute()[headline], sync_dist=True)
-        self.scores_at_mean.reset()
+        scores = self._scores_at_mean(split)
+        self.log(f"{split}/{scores.headline}_mean", scores.compute()[scores.headline], sync_dist=True)
+        scores.reset()
         super()._log_scores(split)

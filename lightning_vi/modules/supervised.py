@@ -10,13 +10,14 @@ from lightning.pytorch.cli import LightningCLI, LRSchedulerCallable, OptimizerCa
 from torch import Tensor, nn
 
 from lightning_vi.likelihoods import Likelihood
-from lightning_vi.metrics import scores_for
+from lightning_vi.metrics import Scores, scores_for
 from lightning_vi.modules.training_set import epoch_of
 from lightning_vi.networks import Network
 from lightning_vi.objectives import Epoch, Objective
 from lightning_vi.predictive import Predictive
 
 Batch = tuple[Tensor, Tensor]
+SPLITS = ("val", "test")
 
 
 class SupervisedModule(LightningModule, ABC):
@@ -48,7 +49,7 @@ class SupervisedModule(LightningModule, ABC):
         self.likelihood = likelihood
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
-        self.scores = scores_for(likelihood, target_size)
+        self.scores = nn.ModuleDict({split: scores_for(likelihood, target_size) for split in SPLITS})
         self._epoch: Epoch | None = None
         self._totals: Tensor | None = None
         self._keep_plain_hyperparameters()
@@ -97,35 +98,42 @@ class SupervisedModule(LightningModule, ABC):
         values = {"loss": nll + kl, "nll": nll, "kl": kl, "elbo": -nll - kl}
         self.log_dict({f"train/{name}": value for name, value in values.items()}, sync_dist=True)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
-        """Score a batch of the validation split."""
-        return self._score(batch, self.predictive(batch[0]))
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
+        """Score a batch of the validation split; a second loader is the test split, for its curve over epochs."""
+        return self._score(SPLITS[dataloader_idx], batch, self.predictive(batch[0]))
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Score a batch of the test split."""
-        return self._score(batch, self.predictive(batch[0]))
+        return self._score("test", batch, self.predictive(batch[0]))
 
     def predict_step(self, batch: Tensor | Batch, batch_idx: int) -> Predictive:
         """p(y | x, D) for a batch, with or without targets."""
         return self.predictive(batch if isinstance(batch, Tensor) else batch[0])
 
-    def _score(self, batch: Batch, predictive: Predictive) -> dict[str, Any]:
+    def _score(self, split: str, batch: Batch, predictive: Predictive) -> dict[str, Any]:
         targets = batch[1]
-        self.scores.update(predictive, targets)
+        self._scores(split).update(predictive, targets)
         return {"predictive": predictive, "targets": targets}
 
+    def _scores(self, split: str) -> Scores:
+        scores = self.scores[split]
+        assert isinstance(scores, Scores)
+        return scores
+
     def on_validation_epoch_end(self) -> None:
-        """Log the validation split's scores."""
-        self._log_scores("val")
+        """Log the scores of the validation split, and of the test split where it is watched."""
+        for split in SPLITS[: len(self.trainer.num_val_batches)]:
+            self._log_scores(split)
 
     def on_test_epoch_end(self) -> None:
         """Log the test split's scores."""
         self._log_scores("test")
 
     def _log_scores(self, split: str) -> None:
+        scores = self._scores(split)
         # torchmetrics has gathered the counts of all devices; sync_dist says so to Lightning, which would warn.
-        self.log_dict({f"{split}/{name}": value for name, value in self.scores.compute().items()}, sync_dist=True)
-        self.scores.reset()
+        self.log_dict({f"{split}/{name}": value for name, value in scores.compute().items()}, sync_dist=True)
+        scores.reset()
 
     def configure_optimizers(self) -> Any:
         """The optimizer, and the scheduler if there is one."""

@@ -45,7 +45,8 @@ def exact_squared_error(model: BayesianModule) -> Tensor:
 def z_scores(samples: Tensor, truth: Tensor) -> Tensor:
     # An antithetic pair leaves some coordinates without any variance but that of rounding.
     standard_error = (samples.std(dim=0) / samples.shape[0] ** 0.5).clamp(min=1e-12)
-    return (samples.mean(dim=0) - truth) / standard_error
+    scores: Tensor = (samples.mean(dim=0) - truth) / standard_error
+    return scores
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=repr)

@@ -93,6 +93,20 @@ def test_validation_and_test_score_the_same_quantities() -> None:
     assert test["test/error"] == pytest.approx(100 * float(error))
 
 
+def test_the_test_split_can_be_watched_over_the_epochs() -> None:
+    module = bayes(val_draws=3, optimizer=partial(torch.optim.Adam, lr=0.01))
+    run = trainer(max_epochs=2)
+    val, test = DataLoader(data(10), 7), DataLoader(data(), 7)
+    run.fit(module, DataLoader(data(), 5), [val, test])
+    watched = {name: value for name, value in run.callback_metrics.items() if name.startswith(("val/", "test/"))}
+    assert run.validate(module, val, verbose=False)[0] == pytest.approx(
+        {name: float(value) for name, value in watched.items() if name.startswith("val/")}
+    )
+    assert run.test(module, test, verbose=False)[0] == pytest.approx(
+        {name: float(value) for name, value in watched.items() if name.startswith("test/")}
+    )
+
+
 def test_error_does_not_depend_on_the_batches() -> None:
     module = bayes(posterior=SoftplusScale(0.5), draws=5)
     results = [trainer().test(module, DataLoader(data(), size), verbose=False)[0] for size in (1, 10, 23)]

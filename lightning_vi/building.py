@@ -1,0 +1,106 @@
+"""Builds the objects that a configuration names, and keeps why it could not."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from inspect import Parameter, signature
+from typing import Any
+
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch.cli import LightningCLI, _InstantiatorFn
+from lightning.pytorch.loggers import Logger
+
+from lightning_vi.errors import UserError
+from lightning_vi.user_errors import shorten
+
+LINKED = ("input_shape", "target_size")
+"""What a model takes from its datamodule."""
+
+MISTAKES = (ValueError, MisconfigurationException, ModuleNotFoundError)
+"""What constructors raise when their arguments cannot be had; anything else they raise is a bug."""
+
+
+class Builder:
+    """Calls the classes of a configuration, in place of jsonargparse.
+
+    A class that is to be called later, such as an optimizer's, is handed to the model bound to this object. So
+    :meth:`release` must be called once all is built, or a copy of the model would be one of the command line,
+    the trainer and the data too.
+
+    Args:
+        cli: for the settings that models and datamodules save as their hyperparameters.
+
+    Attributes:
+        failure: why the last object that could not be built could not be. jsonargparse itself goes on to the
+            next type of a union then, and in the end says that none has fitted.
+    """
+
+    def __init__(self, cli: LightningCLI) -> None:
+        self._cli: LightningCLI | None = cli
+        self.failure: Exception | None = None
+
+    def instantiators(self) -> list[tuple[Callable[..., Any], type, bool]]:
+        """What builds the subclasses of which class, as `ArgumentParser.instantiate` takes it."""
+        return [
+            (self._model, LightningModule, True),
+            (self._datamodule, LightningDataModule, True),
+            (self._logger, Logger, True),
+            (self._any, object, True),
+        ]
+
+    def release(self) -> None:
+        """Let go of the command line."""
+        self._cli = None
+
+    def _any(self, class_type: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        with self._failure_kept(class_type):
+            return class_type(*args, **kwargs)
+
+    def _logger(self, class_type: type[Logger], *args: Any, **kwargs: Any) -> Any:
+        assert self._cli is not None
+        if kwargs.get("name", "") is None:
+            kwargs["name"] = self._cli.config[self._cli.subcommand]["name"]
+        return self._any(class_type, *args, **kwargs)
+
+    def _datamodule(self, class_type: type[LightningDataModule], *args: Any, **kwargs: Any) -> Any:
+        assert self._cli is not None
+        with self._failure_kept(class_type):
+            return _InstantiatorFn(self._cli, "data")(class_type, *args, applied_instantiation_links={}, **kwargs)
+
+    def _model(
+        self,
+        class_type: type[LightningModule],
+        *args: Any,
+        applied_instantiation_links: dict[str, Any],
+        **kwargs: Any,
+    ) -> Any:
+        assert self._cli is not None
+        # Lightning would save a linked value as a hyperparameter even of a model that has no such argument.
+        links = {key: value for key, value in applied_instantiation_links.items() if key.split(".")[-1] in kwargs}
+        with self._failure_kept(class_type):
+            _require_shapes(class_type, kwargs)
+            return _InstantiatorFn(self._cli, "model")(class_type, *args, applied_instantiation_links=links, **kwargs)
+
+    @contextmanager
+    def _failure_kept(self, class_type: Callable[..., Any]) -> Iterator[None]:
+        try:
+            yield
+        except UserError as error:
+            self.failure = error
+            raise
+        except MISTAKES as error:
+            self.failure = UserError(f"{class_type.__name__}: {shorten(str(error))}")
+            raise self.failure from error
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+def _require_shapes(class_type: type[LightningModule], arguments: dict[str, Any]) -> None:
+    required = [name for name, each in signature(class_type).parameters.items() if each.default is Parameter.empty]
+    missing = [name for name in LINKED if name in required and arguments.get(name) is None]
+    if missing:
+        raise UserError(
+            f"{class_type.__name__} needs {' and '.join(missing)}, which the datamodule does not tell. "
+            f"Give {' and '.join(f'--model.{name}' for name in missing)}."
+        )

@@ -1,0 +1,118 @@
+"""Checkpoints that the command line starts from: which file is meant, and whether it fits."""
+
+import pickle
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+
+from lightning_vi.errors import UserError
+from lightning_vi.nearest import did_you_mean
+
+NAMES = ("last", "best")
+"""Values of `--ckpt_path` that stand for the newest file of that name among the runs of a configuration."""
+
+
+def find(trainer: Trainer, ckpt_path: str) -> Path:
+    """The file that `--ckpt_path` means: a path, or the newest run's `last` or `best`.
+
+    Lightning's own `last` looks into the folder of the run that is about to start, which is new and empty, and
+    then silently starts over.
+
+    Raises:
+        UserError: if there is no such file.
+    """
+    if ckpt_path in NAMES:
+        return _newest(trainer, ckpt_path)
+    path = Path(ckpt_path)
+    if not path.is_file():
+        likely = [*NAMES, *(str(file) for file in path.parent.glob("*.ckpt"))]
+        raise UserError(f"--ckpt_path {ckpt_path}: no such file.{did_you_mean(ckpt_path, likely)}")
+    return path
+
+
+def _newest(trainer: Trainer, name: str) -> Path:
+    if trainer.logger is None or trainer.logger.save_dir is None:
+        raise UserError(f"--ckpt_path {name}: without a logger there is no folder to look in. Give a path.")
+    runs = Path(trainer.logger.save_dir) / str(trainer.logger.name)
+    pattern = f"*/checkpoints/{name}.ckpt"
+    found = sorted(runs.glob(pattern), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise UserError(f"--ckpt_path {name}: there is no {runs / pattern}. Run fit first, or give a path.")
+    return found[-1]
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds. It is read as data: nothing in it can run code.
+
+    Raises:
+        UserError: if the file is not a checkpoint, is damaged or holds more than data.
+    """
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path} is not a checkpoint that can be read as data.") from error
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise UserError(f"{path} is not a checkpoint of Lightning: it has no 'state_dict'.")
+    return checkpoint
+
+
+def require_epochs_left(checkpoint: Mapping[str, Any], path: Path, trainer: Trainer) -> None:
+    """Refuse to resume a run that has had all its epochs: `fit` would do nothing and report its end.
+
+    Raises:
+        UserError: if no epoch is left, or if the checkpoint holds weights alone.
+    """
+    if "loops" not in checkpoint:
+        raise UserError(f"{path} holds weights alone, from which training cannot go on.")
+    trained = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    if trainer.max_epochs not in (None, -1) and trained >= trainer.max_epochs:
+        raise UserError(
+            f"{path} has been trained for {trained} epochs already; --trainer.max_epochs "
+            f"(={trainer.max_epochs}) must be larger to train on."
+        )
+
+
+@contextmanager
+def fitting(path: Path | None) -> Iterator[None]:
+    """A context in which weights that do not fit the model are told as a user's mistake."""
+    try:
+        yield
+    except RuntimeError as error:
+        lines = str(error).splitlines()
+        if not lines[0].startswith("Error(s) in loading state_dict"):
+            raise
+        raise UserError(
+            f"{path} does not fit the model of this configuration: {lines[1].strip()[:200]} "
+            "Give the config.yaml of its run's folder."
+        ) from error
+
+
+def differences(checkpoint: Mapping[str, Any], module: LightningModule, ignored: tuple[str, ...] = ()) -> list[str]:
+    """Settings of the model that are not those that the checkpoint was made with, as `draws 10 (here 100)`.
+
+    Args:
+        checkpoint: what it holds.
+        module: the model.
+        ignored: arguments of the model that do not count.
+    """
+    saved = dict(_flat(checkpoint.get(module.CHECKPOINT_HYPER_PARAMS_KEY, {})))
+    given = dict(_flat(module.hparams))
+    return [
+        f"{name} {saved[name]} (here {given[name]})"
+        for name in saved
+        if name in given and saved[name] != given[name] and name.partition(".")[0] not in ignored
+    ]
+
+
+def _flat(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings by the names that they have on the command line; an object's class is named after the object."""
+    if isinstance(settings, Mapping):
+        for key, value in settings.items():
+            name = prefix if key in ("init_args", "class_path") else f"{prefix}.{key}" if prefix else key
+            yield from _flat(value, name)
+    else:
+        yield prefix, list(settings) if isinstance(settings, tuple) else settings

@@ -1,0 +1,218 @@
+"""The commands that run a Trainer: Lightning's command line with our names, checks and results.
+
+The model's `input_shape` and `target_size` come from the datamodule. A model without such arguments is left alone,
+and so is one whose datamodule does not tell them: then they are given like any other option.
+"""
+
+import traceback
+from argparse import ArgumentError, Namespace
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import yaml
+from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # imported there without __all__
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import BasePredictionWriter, ModelCheckpoint, ProgressBar
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import CSVLogger
+
+# The packages of classes are imported for their names, which jsonargparse knows once the classes are defined.
+from lightning_vi import (  # noqa: F401
+    __version__,
+    datamodules,
+    estimators,
+    likelihoods,
+    modules,
+    named_configs,
+    networks,
+    plugins,
+    posteriors,
+    priors,
+    schedules,
+    short_names,
+    user_errors,
+    weighting,
+)
+from lightning_vi.building import LINKED, MISTAKES, Builder
+from lightning_vi.callbacks import PredictionWriter
+from lightning_vi.errors import UserError
+from lightning_vi.quiet import quiet
+from lightning_vi.session import Session
+
+
+def run(args: Sequence[str]) -> None:
+    """Run a command line.
+
+    Raises:
+        UserError: for a mistake in it, or in a file or a setting that it names.
+    """
+    plugins.load()
+    short_names.install()
+    with quiet():
+        try:
+            CommandLine(list(args))
+        except UserError:
+            raise
+        except (MisconfigurationException, ValueError, RuntimeError) as error:
+            if not _complains_of_settings(error):
+                raise
+            raise UserError(user_errors.shorten(str(error))) from error
+
+
+def _complains_of_settings(error: Exception) -> bool:
+    """Whether Lightning has refused what was asked of it."""
+    if isinstance(error, RuntimeError):
+        return str(error).startswith("Early stopping conditioned on metric")
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals["__name__"]).startswith("lightning.")
+
+
+class NamedConfigFile(ActionConfigFile):
+    """`--config` that knows the packaged configurations by name. Its mistakes name the file."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Merge a configuration into what has been read so far."""
+        path = named_configs.find(values)
+        named_configs.require_unique_keys(path)
+        try:
+            self.apply_config(parser, namespace, self.dest, str(path))
+        except (ArgumentError, TypeError, ValueError) as error:
+            indented = str(error).replace("\n", "\n  ")
+            raise ArgumentError(None, f"In {values}:\n  {indented}") from error
+
+
+class SaveConfig(SaveConfigCallback):
+    """Writes `config.yaml` into the run's folder, and the same into loggers that keep configurations elsewhere."""
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """See `SaveConfigCallback.save_config`."""
+        config = yaml.safe_load(self.parser.dump(self.config))
+        for logger in trainer.loggers:
+            if not isinstance(logger, CSVLogger):
+                logger.log_hyperparams({"config": config})
+
+
+class CommandLine(LightningCLI):
+    """Parses a command line, builds what it names and runs it."""
+
+    def __init__(self, args: list[str]) -> None:
+        defaults = [str(named_configs.packaged()[named_configs.DEFAULTS])]
+        super().__init__(
+            LightningModule,
+            LightningDataModule,
+            save_config_callback=SaveConfig,
+            # The folder is the run's own, except without a logger.
+            save_config_kwargs={"overwrite": True},
+            # Abbreviations would make a new option change what an old command line means.
+            parser_kwargs={"prog": "lightning-vi", "exit_on_error": False, "allow_abbrev": False}
+            | {command: {"default_config_files": defaults} for command in self.subcommands()},
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            args=args,
+            # A module takes its optimizer as an argument, so that one with two of them is configured alike.
+            auto_configure_optimizers=False,
+            # The builder does that.
+            load_from_checkpoint_support=False,
+        )
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """The Trainer's methods that are commands, and the arguments of each that are no options."""
+        common = {"model", "datamodule", "weights_only"}
+        return {
+            "fit": {*common, "train_dataloaders", "val_dataloaders"},
+            "validate": {*common, "dataloaders", "verbose"},
+            "test": {*common, "dataloaders", "verbose"},
+            "predict": {*common, "dataloaders", "return_predictions"},
+        }
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """See `LightningCLI.init_parser`."""
+        parser = LightningArgumentParser(dump_header=[f"lightning-vi=={__version__}"], **kwargs)
+        parser.add_argument(
+            "-c",
+            "--config",
+            action=NamedConfigFile,
+            help="A file, or the name of a packaged configuration; later ones override earlier ones.",
+        )
+        return parser
+
+    def setup_parser(
+        self, add_subcommands: bool, main_kwargs: dict[str, Any], subparser_kwargs: dict[str, Any]
+    ) -> None:
+        """See `LightningCLI.setup_parser`."""
+        super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
+        self._parser("fit").add_argument(
+            "--test_checkpoint",
+            type=Literal["last", "best", "none"],
+            default="last",
+            help="The checkpoint that is tested at the end: of the final epoch, of the best validation, or none.",
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Name the run, and link the model's shapes to the datamodule's."""
+        parser.add_argument(
+            "--name", type=str, default="default", help="Name of the run, for loggers that are given none."
+        )
+        for name in LINKED:
+            parser.link_arguments(f"data.{name}", f"model.init_args.{name}", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """See `LightningCLI.parse_arguments`."""
+        assert isinstance(args, list)
+        try:
+            self.config = parser.parse_args(args)
+        except ArgumentError as error:
+            raise UserError(user_errors.explain(str(error), self._parser(args[0]))) from error
+        settings = self.config[args[0]]["trainer"]
+        if not isinstance(settings, Namespace):  # which jsonargparse lets pass
+            raise UserError(f"trainer: expected a mapping of options, got '{settings}'.")
+
+    def _parse_ckpt_path(self) -> None:
+        """Keep the settings that were given: Lightning's would silently replace them by the checkpoint's."""
+
+    def instantiate_classes(self) -> None:
+        """See `LightningCLI.instantiate_classes`."""
+        builder = Builder(self)
+        try:
+            self.config_init = self.parser.instantiate(self.config, instantiators=builder.instantiators())
+            self.datamodule = self.config_init[self.subcommand]["data"]
+            self.model = self.config_init[self.subcommand]["model"]
+            self.trainer = self.instantiate_trainer()
+        except Exception as error:
+            if builder.failure is not None:
+                raise builder.failure from error
+            if isinstance(error, MISTAKES):
+                raise UserError(user_errors.shorten(str(error))) from error
+            raise
+        builder.release()
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """See `LightningCLI.instantiate_trainer`."""
+        settings = self.config_init[self.subcommand]["trainer"]
+        # These switches mean the callbacks of trainer.yaml too, where Lightning would refuse the contradiction.
+        for switch, kind in {"enable_progress_bar": ProgressBar, "enable_checkpointing": ModelCheckpoint}.items():
+            if settings[switch] is False and isinstance(settings["callbacks"], list):
+                settings["callbacks"] = [each for each in settings["callbacks"] if not isinstance(each, kind)]
+        if self.subcommand == "predict":
+            given = settings["callbacks"] if isinstance(settings["callbacks"], list) else []
+            if not any(isinstance(each, PredictionWriter | BasePredictionWriter) for each in given):
+                settings["callbacks"] = [*given, PredictionWriter()]
+        return super().instantiate_trainer(**kwargs)
+
+    def fit(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
+        """See `Session.fit`."""
+        Session(self.trainer, model, datamodule).fit(ckpt_path, self.config["fit"]["test_checkpoint"])
+
+    def validate(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
+        """See `Session.validate`."""
+        Session(self.trainer, model, datamodule).validate(ckpt_path)
+
+    def test(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
+        """See `Session.test`."""
+        Session(self.trainer, model, datamodule).test(ckpt_path)
+
+    def predict(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
+        """See `Session.predict`."""
+        Session(self.trainer, model, datamodule).predict(ckpt_path)

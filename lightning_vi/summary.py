@@ -1,0 +1,61 @@
+"""The table of results at the end of a command."""
+
+import sys
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.table import Table
+
+LABELS = {
+    "error": ("error", "{:.2f} %"),
+    "error_mean": ("error, posterior mean", "{:.2f} %"),
+    "nll": ("NLL per example", "{:.4f} nats"),
+    "ece": ("ECE", "{:.4f}"),
+    "brier": ("Brier score", "{:.4f}"),
+    "rmse": ("RMSE", "{:.4g}"),
+    "rmse_mean": ("RMSE, posterior mean", "{:.4g}"),
+    "elbo": ("ELBO per example", "{:.4f} nats"),
+}
+"""What a score is called in the table, and how it is written; another's name is shown as it is logged."""
+
+
+def score_rows(scores: Mapping[str, float]) -> dict[str, str]:
+    """Rows for scores such as `test/error`, in the order of :data:`LABELS`, others last."""
+    order = list(LABELS)
+    names = sorted(scores, key=lambda name: order.index(_score(name)) if _score(name) in LABELS else len(order))
+    rows = {}
+    for name in names:
+        split, _, score = name.rpartition("/")
+        label, form = LABELS.get(score, (score, "{:.4g}"))
+        if f"{name}_mean" in scores:
+            label = f"{label}, draws averaged"
+        rows[f"{split} {label}".strip()] = form.format(scores[name])
+    return rows
+
+
+def _score(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def duration(seconds: float) -> str:
+    """A time in words, e.g. `2 min 5 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{hours} h" if hours else "", f"{minutes} min", f"{rest} s"]
+    return " ".join(filter(None, parts))
+
+
+def show(title: str, rows: Mapping[str, str]) -> None:
+    """Print a table: drawn on a terminal, plain lines elsewhere, so that a log or a pipe gets whole paths."""
+    if sys.stdout.isatty():
+        table = Table(title=title, show_header=False, title_justify="left", title_style="bold")
+        table.add_column()
+        table.add_column(overflow="fold")
+        for label, value in rows.items():
+            table.add_row(label, value)
+        Console().print(table)
+    else:
+        width = max(map(len, rows), default=0)
+        print("\n".join([title, *(f"  {label:<{width}}  {value}" for label, value in rows.items())]))

@@ -1,0 +1,117 @@
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger, Logger
+
+from lightning_vi import checkpoints
+from lightning_vi.errors import UserError
+
+
+def make_trainer(logger: Logger | bool, max_epochs: int = 1) -> Trainer:
+    return Trainer(accelerator="cpu", logger=logger, enable_checkpointing=False, max_epochs=max_epochs)
+
+
+@pytest.fixture
+def trainer(tmp_path: Path) -> Trainer:
+    return make_trainer(CSVLogger(tmp_path, name="name"))
+
+
+def touch(path: Path, time: float) -> Path:
+    path.parent.mkdir(parents=True)
+    path.touch()
+    os.utime(path, (time, time))
+    return path
+
+
+def test_last_is_the_newest_of_all_runs(trainer: Trainer, tmp_path: Path) -> None:
+    touch(tmp_path / "name" / "version_0" / "checkpoints" / "last.ckpt", 10.0)
+    newest = touch(tmp_path / "name" / "version_1" / "checkpoints" / "last.ckpt", 30.0)
+    touch(tmp_path / "name" / "version_2" / "checkpoints" / "best.ckpt", 40.0)
+    touch(tmp_path / "name" / "version_10" / "checkpoints" / "last.ckpt", 20.0)
+    touch(tmp_path / "other" / "version_0" / "checkpoints" / "last.ckpt", 50.0)
+    assert checkpoints.find(trainer, "last") == newest
+    assert checkpoints.find(trainer, "best").name == "best.ckpt"
+
+
+def test_a_path_is_itself(trainer: Trainer, tmp_path: Path) -> None:
+    path = touch(tmp_path / "folder" / "some.ckpt", 1.0)
+    assert checkpoints.find(trainer, str(path)) == path
+    with pytest.raises(UserError, match=r"no such file\. Did you mean '.*some\.ckpt'\?"):
+        checkpoints.find(trainer, str(path.with_name("sone.ckpt")))
+
+
+def test_never_starts_over(trainer: Trainer, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=rf"there is no {tmp_path}/name/\*/checkpoints/last\.ckpt\. Run fit first"):
+        checkpoints.find(trainer, "last")
+    with pytest.raises(UserError, match="without a logger"):
+        checkpoints.find(make_trainer(False), "last")
+
+
+def test_reads_data_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.ckpt"
+    torch.save({"state_dict": {"a": torch.ones(2)}}, path)
+    assert torch.equal(checkpoints.read(path)["state_dict"]["a"], torch.ones(2))
+
+
+class Harmful:
+    """Would run code where a checkpoint is unpickled."""
+
+    def __reduce__(self) -> Any:
+        return print, ("harm",)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", pickle.dumps({"state_dict": {}})[:9], Harmful(), {"epoch": 3}])
+def test_refuses_what_is_no_checkpoint(content: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.ckpt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(UserError, match=r"a\.ckpt is not a checkpoint"):
+        checkpoints.read(path)
+    assert capsys.readouterr().out == ""
+
+
+def test_an_epoch_must_be_left(tmp_path: Path) -> None:
+    checkpoint = {"loops": {"fit_loop": {"epoch_progress": {"current": {"processed": 3}}}}}
+    checkpoints.require_epochs_left(checkpoint, tmp_path, make_trainer(False, max_epochs=4))
+    checkpoints.require_epochs_left(checkpoint, tmp_path, make_trainer(False, max_epochs=-1))
+    with pytest.raises(UserError, match=r"trained for 3 epochs already; --trainer.max_epochs \(=3\)"):
+        checkpoints.require_epochs_left(checkpoint, tmp_path, make_trainer(False, max_epochs=3))
+    with pytest.raises(UserError, match="weights alone"):
+        checkpoints.require_epochs_left({"state_dict": {}}, tmp_path, make_trainer(False))
+
+
+def test_weights_that_do_not_fit_are_told(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UserError, match=r"a\.ckpt does not fit .* size mismatch for weight"),
+        checkpoints.fitting(tmp_path / "a.ckpt"),
+    ):
+        torch.nn.Linear(2, 3).load_state_dict(torch.nn.Linear(3, 2).state_dict())
+    with pytest.raises(RuntimeError, match="something else"), checkpoints.fitting(tmp_path):
+        raise RuntimeError("something else")
+
+
+class Module(LightningModule):
+    def __init__(self, draws: int, prior: dict[str, Any], shape: tuple[int, ...], new: int = 0) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+
+
+def test_differences_are_named_as_on_the_command_line() -> None:
+    def prior(name: str, sigma: float) -> dict[str, Any]:
+        return {"class_path": name, "init_args": {"sigma": sigma}}
+
+    saved = {"draws": 10, "prior": prior("a.Gaussian", 1.0), "shape": [1, 8], "optimizer": 3}
+    module = Module(100, prior("a.Mixture", 2.0), (1, 8))
+    assert checkpoints.differences({"hyper_parameters": saved}, module) == [
+        "draws 10 (here 100)",
+        "prior a.Gaussian (here a.Mixture)",
+        "prior.sigma 1.0 (here 2.0)",
+    ]
+    assert checkpoints.differences({"hyper_parameters": saved}, module, ignored=("draws", "prior")) == []

@@ -1,0 +1,175 @@
+"""The commands from end to end on the bundled digits."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from lightning_vi import named_configs
+from lightning_vi.__main__ import main
+
+SMALL = [
+    "--config=bbb_digits.yaml",
+    "--trainer.accelerator=cpu",
+    "--model.draws=3",
+    "--model.val_draws=2",
+    "--model.lr_scheduler.T_max=4",
+    "--model.net.hidden=[8]",
+]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
+        monkeypatch.setenv(name, "0")
+
+
+def run_folder(version: int, name: str = "bbb_digits") -> Path:
+    return Path("runs") / name / f"version_{version}"
+
+
+def load(version: int, file: str = "last") -> dict[str, Any]:
+    checkpoint: dict[str, Any] = torch.load(run_folder(version) / "checkpoints" / f"{file}.ckpt", weights_only=True)
+    return checkpoint
+
+
+def table(out: str) -> dict[str, str]:
+    rows = (line.strip().split("  ", 1) for line in out.splitlines() if line.startswith("  "))
+    return {label: value.strip() for label, value in rows}
+
+
+def fit(*args: str) -> int:
+    return main(["fit", *SMALL, *args])
+
+
+def test_fit_ends_with_the_table_of_the_final_epoch(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--trainer.max_epochs=2") == 0
+    captured = capsys.readouterr()
+    rows = table(captured.out)
+    assert list(rows) == [
+        "test error, draws averaged",
+        "test error, posterior mean",
+        "test NLL per example",
+        "test ECE",
+        "test Brier score",
+        "train ELBO per example",
+        "parameters",
+        "wall time",
+        "checkpoint",
+    ]
+    assert captured.err == ""
+    weights = 65 * 8 + 9 * 10
+    assert rows["parameters"] == f"{2 * weights:,}"
+    assert rows["checkpoint"] == str(run_folder(0) / "checkpoints" / "last.ckpt")
+    with (run_folder(0) / "metrics.csv").open() as file:
+        metrics = list(csv.DictReader(file))
+    elbo = [float(row["train/elbo"]) for row in metrics if row["train/elbo"]]
+    errors = [float(row["test/error"]) for row in metrics if row["test/error"]]
+    assert rows["train ELBO per example"] == f"{elbo[-1]:.4f} nats"
+    assert rows["test error, draws averaged"] == f"{errors[-1]:.2f} %"
+    assert (run_folder(0) / "config.yaml").is_file()
+
+
+def test_last_is_the_final_epoch_and_best_the_best(capsys: pytest.CaptureFixture[str]) -> None:
+    # Both kinds of callbacks as shipped, but with the first epoch, which has the largest NLL, as the best.
+    shipped = yaml.safe_load(named_configs.packaged()[named_configs.DEFAULTS].read_text())["trainer"]["callbacks"]
+    for each in shipped:
+        if each.get("init_args", {}).get("monitor"):
+            each["init_args"]["mode"] = "max"
+    Path("own.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": shipped}}))
+    assert fit("--trainer.max_epochs=2", "--config=own.yaml") == 0
+    assert (load(0, "best")["epoch"], load(0)["epoch"]) == (0, 1)
+    assert table(capsys.readouterr().out)["checkpoint"].endswith("last.ckpt")
+
+
+def test_a_last_that_is_not_of_the_final_epoch_is_not_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    # Lightning's `save_last` beside a monitor saves the last epoch that was the best.
+    saver = {"class_path": "ModelCheckpoint", "init_args": {"monitor": "val/nll", "mode": "max", "save_last": True}}
+    Path("own.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": [saver]}}))
+    assert fit("--trainer.max_epochs=2", "--config=own.yaml", "--trainer.enable_progress_bar=false") == 0
+    assert load(0)["epoch"] == 0
+    stale = table(capsys.readouterr().out)
+    assert stale["checkpoint"] == "none"
+    assert fit("--trainer.max_epochs=2", "--trainer.enable_progress_bar=false") == 0
+    final = table(capsys.readouterr().out)
+    assert stale["test NLL per example"] == final["test NLL per example"]
+
+
+def test_every_fit_has_its_folder_and_last_goes_on_with_the_newest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--trainer.max_epochs=4") == 0
+    assert fit("--trainer.max_epochs=2") == 0
+    assert fit("--trainer.max_epochs=4", "--ckpt_path=last") == 0
+    assert [run_folder(version).is_dir() for version in range(4)] == [True, True, True, False]
+    straight, resumed = load(0), load(2)
+    assert straight["epoch"] == resumed["epoch"] == 3
+    assert straight["global_step"] == resumed["global_step"]
+    for name in ("model.mu", "model.rho"):
+        assert torch.equal(straight["state_dict"][name], resumed["state_dict"][name]), name
+    capsys.readouterr()
+    assert fit("--trainer.max_epochs=4", "--ckpt_path=last") == 2
+    assert "has been trained for 4 epochs already" in capsys.readouterr().err
+
+
+def test_test_validate_and_predict_from_a_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--trainer.max_epochs=2") == 0
+    fitted = table(capsys.readouterr().out)
+    assert main(["test", *SMALL, "--ckpt_path=last"]) == 0
+    tested = table(capsys.readouterr().out)
+    assert tested == {name: fitted[name] for name in fitted if not name.startswith(("train", "wall"))}
+    assert main(["validate", *SMALL, "--ckpt_path=best"]) == 0
+    validated = table(capsys.readouterr().out)
+    assert "val error, draws averaged" in validated
+    assert validated["checkpoint"].endswith("best.ckpt")
+    assert main(["predict", *SMALL, "--ckpt_path=last"]) == 0
+    (file,) = Path("runs").glob("*/*/predictions.csv")
+    assert len(file.read_text().splitlines()) == 1 + 360
+
+
+def test_settings_other_than_the_checkpoints_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--trainer.max_epochs=1") == 0
+    capsys.readouterr()
+    assert main(["test", *SMALL, "--ckpt_path=last", "--model.draws=2", "--model.optimizer.lr=7"]) == 0
+    path = run_folder(0) / "checkpoints" / "last.ckpt"
+    assert capsys.readouterr().err == f"Note: {path} was trained with draws 3 (here 2).\n"
+    assert main(["test", *SMALL, "--ckpt_path=last", "--model.net.hidden=[9]"]) == 2
+    assert "does not fit the model of this configuration: size mismatch" in capsys.readouterr().err
+
+
+def test_the_chosen_checkpoint_is_tested(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--trainer.max_epochs=1", "--test_checkpoint=best", "--trainer.enable_progress_bar=false") == 0
+    assert table(capsys.readouterr().out)["checkpoint"].endswith("best.ckpt")
+    assert fit("--trainer.max_epochs=1", "--test_checkpoint=none") == 0
+    assert not any(label.startswith("test") for label in table(capsys.readouterr().out))
+
+
+def test_without_checkpoints_the_final_weights_are_tested(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--trainer.max_epochs=1", "--trainer.enable_checkpointing=false") == 0
+    rows = table(capsys.readouterr().out)
+    assert rows["checkpoint"] == "none"
+    assert "test error, draws averaged" in rows
+    assert fit("--trainer.enable_checkpointing=false", "--test_checkpoint=best") == 2
+    assert "no ModelCheckpoint of trainer.callbacks has a monitor" in capsys.readouterr().err
+
+
+def test_a_trial_run_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--trainer.fast_dev_run=true") == 0
+    assert table(capsys.readouterr().out)["checkpoint"] == "none"
+    assert not Path("runs").exists()
+
+
+def test_without_validation(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--trainer.max_epochs=1", "--data.validation_size=0") == 0
+    assert not (run_folder(0) / "checkpoints" / "best.ckpt").exists()
+    capsys.readouterr()
+    assert main(["validate", *SMALL, "--data.validation_size=0", "--ckpt_path=last"]) == 2
+    assert "validation_size" in capsys.readouterr().err
+
+
+def test_a_wrong_monitor_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    stopping = ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/foo"]
+    assert fit("--trainer.max_epochs=1", *stopping) == 2
+    assert "Early stopping conditioned on metric `val/foo`" in capsys.readouterr().err
