@@ -69,6 +69,7 @@ def test_wandb_overlay(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
+    wandb.teardown()  # its service, if another test has started it, resolves paths in that test's folder
     assert main(["fit", "--config=bbb_digits.yaml", "--config=wandb.yaml", *SHORT, *few_draws("bbb")]) == 0
     wandb.finish()
     (file,) = Path("runs/wandb").glob("offline-run-*/run-*.wandb")

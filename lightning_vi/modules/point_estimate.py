@@ -15,7 +15,7 @@ from lightning_vi.predictive import Predictive
 class PointEstimate(SupervisedModule):
     """A classifier or regressor without uncertainty about its weights: SGD, dropout, dropconnect; the net decides.
 
-    See :class:`SupervisedModule` for what is logged; its ``kl`` is 0 and its loss the mean NLL.
+    See :class:`SupervisedModule` for what is logged; the loss is the mean NLL, and there is no ELBO.
 
     Args:
         net: A class or function of ``(input_shape, output_size)``, or a network as it is.
@@ -44,6 +44,10 @@ class PointEstimate(SupervisedModule):
         inputs, targets = batch
         nll = expected_nll(self.likelihood, self.model(inputs).unsqueeze(0), targets, epoch)
         return Objective(nll, torch.zeros_like(nll))
+
+    def training_figures(self, nll: Tensor, kl: Tensor) -> dict[str, Tensor]:
+        """The loss alone: without a distribution of the weights there is no KL and no ELBO."""
+        return {"loss": nll, "nll": nll}
 
     @torch.no_grad()
     def predictive(self, inputs: Tensor) -> Predictive:

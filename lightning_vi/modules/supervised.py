@@ -95,8 +95,12 @@ class SupervisedModule(LightningModule, ABC):
         assert self._epoch is not None
         assert self._totals is not None
         nll, kl = self._totals / self._epoch.batches
-        values = {"loss": nll + kl, "nll": nll, "kl": kl, "elbo": -nll - kl}
+        values = self.training_figures(nll, kl)
         self.log_dict({f"train/{name}": value for name, value in values.items()}, sync_dist=True)
+
+    def training_figures(self, nll: Tensor, kl: Tensor) -> dict[str, Tensor]:
+        """What is logged of an epoch's mean NLL and KL, shapes (), in nats per training example."""
+        return {"loss": nll + kl, "nll": nll, "kl": kl, "elbo": -nll - kl}
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Score a batch of the validation split; a second loader is the test split, for its curve over epochs."""
