@@ -62,7 +62,13 @@ def rows(epochs: int) -> list[Row]:
     data = TensorDataset(torch.randn(EXAMPLES, 784), torch.randint(10, (EXAMPLES,)))
     loader = InMemoryLoader(data, BATCH, EpochShuffle(EXAMPLES, seed=0))
     module = BayesByBackprop(
-        partial(MLP, hidden=[400, 400]), (784,), 10, None, Gaussian(1.0), SoftplusScale(), optimizer=ADAM, compile=True
+        partial(MLP, hidden=[400, 400]),
+        (784,),
+        10,
+        prior=Gaussian(1.0),
+        posterior=SoftplusScale(),
+        optimizer=ADAM,
+        compile=True,
     )
     bare = BareLoop(module, InMemoryLoader(data, BATCH, EpochShuffle(EXAMPLES, seed=1)))
     with tempfile.TemporaryDirectory() as folder:

@@ -38,8 +38,8 @@ class InMemoryDataModule(LightningDataModule, ABC):
         seed: Owner of the shuffles: the order of an epoch depends on (seed, epoch) alone. By default it is
             `torch.initial_seed()`, what `seed_everything` was given. A resumed run keeps the seed of its
             checkpoint.
-        watch_test: Also score the test split at every validation, to draw its curve over epochs. Nothing may be
-            chosen by that curve.
+        watch_test: Also score the test split at every validation, if there is any, to draw its curve over epochs.
+            Nothing may be chosen by that curve.
 
     Raises:
         UserError: If an argument is out of its range.
@@ -83,6 +83,10 @@ class InMemoryDataModule(LightningDataModule, ABC):
         if stage == "fit" and self.trainer is not None and len(self._splits.validation) == 0:
             # Lightning warns about an empty list of loaders, and about a validation_step that has no loader.
             self.trainer.limit_val_batches = 0
+            if self.watch_test:
+                rank_zero_info(
+                    "Without a validation split the test split is not watched: watch_test goes with validation."
+                )
 
     def train_dataloader(self) -> InMemoryLoader:
         """Shuffled, except under `overfit_batches`, where Lightning wants the same batches in every epoch."""

@@ -45,7 +45,7 @@ class Digits(InMemoryDataModule):
         batch_size: int = 128,
         eval_batch_size: int = 2000,
         validation_size: int = 180,
-        scaling: Scaling = UnitInterval(),  # noqa: B008
+        scaling: Scaling = UnitInterval(),
         seed: int | None = None,
         watch_test: bool = False,
     ) -> None:

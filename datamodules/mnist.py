@@ -38,7 +38,7 @@ class MNIST(InMemoryDataModule):
         batch_size: int = 128,
         eval_batch_size: int = 2000,
         validation_size: int = 10_000,
-        scaling: Scaling = Divide(divisor=126.0),  # noqa: B008
+        scaling: Scaling = Divide(divisor=126.0),
         seed: int | None = None,
         watch_test: bool = False,
     ) -> None:
@@ -70,7 +70,7 @@ class FashionMNIST(InMemoryDataModule):
         batch_size: int = 128,
         eval_batch_size: int = 2000,
         validation_size: int = 10_000,
-        scaling: Scaling = Divide(divisor=126.0),  # noqa: B008
+        scaling: Scaling = Divide(divisor=126.0),
         seed: int | None = None,
         watch_test: bool = False,
     ) -> None:
@@ -102,7 +102,7 @@ class KMNIST(InMemoryDataModule):
         batch_size: int = 128,
         eval_batch_size: int = 2000,
         validation_size: int = 10_000,
-        scaling: Scaling = Divide(divisor=126.0),  # noqa: B008
+        scaling: Scaling = Divide(divisor=126.0),
         seed: int | None = None,
         watch_test: bool = False,
     ) -> None:

@@ -44,6 +44,9 @@ def _dispatch(arguments: list[str]) -> None:
     elif command == "--version":
         print(f"lightning-vi {__version__}")
     elif command in COMMANDS:
+        # As `python -m` does, so that a configuration can name a class of a module in the current folder.
+        if "" not in sys.path and os.getcwd() not in sys.path:
+            sys.path.insert(0, "")
         from lightning_vi import cli
 
         cli.run(arguments)

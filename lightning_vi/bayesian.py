@@ -50,7 +50,7 @@ class BayesianModule(nn.Module):
         seed: Seed of the weight noise in [0, 2^32); by default drawn from PyTorch's global generator.
 
     Raises:
-        UserError: If no trainable parameter matches, or those that do differ in type or device.
+        UserError: If no trainable parameter matches, or those that do differ in type or device; or for a bad seed.
 
     Attributes:
         mu: Shape (n,), means of the n random weights.
@@ -73,6 +73,8 @@ class BayesianModule(nn.Module):
         seed: int | None = None,
     ) -> None:
         super().__init__()
+        if seed is not None and not 0 <= seed < 2**32:
+            raise UserError(f"BayesianModule: seed (={seed}) must lie in [0, 2^32).")
         self.net = copy.deepcopy(net)
         self.prior = Gaussian() if prior is None else prior
         self.posterior = SoftplusVariance() if posterior is None else posterior
@@ -171,8 +173,12 @@ class BayesianModule(nn.Module):
 
 
 def _random_parameters(net: nn.Module, bayesian: str) -> dict[str, nn.Parameter]:
+    try:
+        pattern = re.compile(bayesian)
+    except re.error as error:
+        raise UserError(f"BayesianModule: bayesian (={bayesian!r}) must be a regular expression: {error}.") from error
     trainable = {name: p for name, p in net.named_parameters() if p.requires_grad}
-    chosen = {name: p for name, p in trainable.items() if re.fullmatch(bayesian, name)}
+    chosen = {name: p for name, p in trainable.items() if pattern.fullmatch(name)}
     if not chosen:
         names = ", ".join(trainable) or "none"
         raise UserError(f"BayesianModule: bayesian (={bayesian!r}) matches no trainable parameter; there are: {names}.")

@@ -64,7 +64,7 @@ def require_epochs_left(checkpoint: Mapping[str, Any], path: Path, trainer: Trai
     """Refuse to resume a run that has had all its epochs: `fit` would do nothing and report its end.
 
     Raises:
-        UserError: if no epoch is left, or if the checkpoint holds weights alone.
+        UserError: if no epoch or no step is left, or if the checkpoint holds weights alone.
     """
     if "loops" not in checkpoint:
         raise UserError(f"{path} holds weights alone, from which training cannot go on.")
@@ -73,6 +73,12 @@ def require_epochs_left(checkpoint: Mapping[str, Any], path: Path, trainer: Trai
         raise UserError(
             f"{path} has been trained for {trained} epochs already; --trainer.max_epochs "
             f"(={trainer.max_epochs}) must be larger to train on."
+        )
+    steps = checkpoint["global_step"]
+    if trainer.max_steps not in (None, -1) and steps >= trainer.max_steps:
+        raise UserError(
+            f"{path} has been trained for {steps} steps already; --trainer.max_steps (={trainer.max_steps}) must be "
+            "larger to train on."
         )
 
 

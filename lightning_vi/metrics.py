@@ -5,11 +5,11 @@ from functools import singledispatch
 
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, MeanSquaredError
-from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError
+from torchmetrics.classification import BinaryAccuracy, MulticlassAccuracy, MulticlassCalibrationError
 
 from lightning_vi.errors import UserError
 from lightning_vi.functional.scores import brier_score
-from lightning_vi.likelihoods import Categorical, Gaussian, HeteroscedasticGaussian, Likelihood
+from lightning_vi.likelihoods import Bernoulli, Categorical, Gaussian, HeteroscedasticGaussian, Likelihood
 from lightning_vi.predictive import Predictive
 
 
@@ -59,10 +59,10 @@ class ClassificationScores(Scores):
 
     def update(self, predictive: Predictive, targets: Tensor) -> None:
         """See :meth:`Scores.update`; targets (B,)."""
+        self.nll.update(predictive.nll(targets))  # first, since it refuses targets that do not fit
         probabilities = predictive.probabilities
         self.accuracy.update(probabilities, targets)
         self.calibration.update(probabilities, targets)
-        self.nll.update(predictive.nll(targets))
         self.brier.update(brier_score(probabilities, targets))
 
     def compute(self) -> dict[str, Tensor]:
@@ -92,8 +92,8 @@ class RegressionScores(Scores):
 
     def update(self, predictive: Predictive, targets: Tensor) -> None:
         """See :meth:`Scores.update`; targets (B, D)."""
+        self.nll.update(predictive.nll(targets))  # first, since it refuses targets that do not fit
         self.rmse.update(predictive.mean.contiguous(), targets)
-        self.nll.update(predictive.nll(targets))
 
     def compute(self) -> dict[str, Tensor]:
         """See :meth:`Scores.compute`."""
@@ -102,6 +102,31 @@ class RegressionScores(Scores):
     def reset(self) -> None:
         """See :meth:`Scores.reset`."""
         self.rmse.reset()
+        self.nll.reset()
+
+
+class BinaryScores(Scores):
+    """Scores of vectors of bits: ``error``, the share of wrong bits in percent; ``nll``, nats per example."""
+
+    headline = "error"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accuracy = BinaryAccuracy(validate_args=False)
+        self.nll = MeanMetric()
+
+    def update(self, predictive: Predictive, targets: Tensor) -> None:
+        """See :meth:`Scores.update`; targets (B, D) in {0, 1}."""
+        self.nll.update(predictive.nll(targets))  # first, since it refuses targets that do not fit
+        self.accuracy.update(predictive.mean, targets.long())
+
+    def compute(self) -> dict[str, Tensor]:
+        """See :meth:`Scores.compute`."""
+        return {"error": 100.0 * (1.0 - self.accuracy.compute()), "nll": self.nll.compute()}
+
+    def reset(self) -> None:
+        """See :meth:`Scores.reset`."""
+        self.accuracy.reset()
         self.nll.reset()
 
 
@@ -121,6 +146,11 @@ def scores_for(likelihood: Likelihood, target_size: int) -> Scores:
 @scores_for.register
 def _(likelihood: Categorical, target_size: int) -> Scores:
     return ClassificationScores(target_size)
+
+
+@scores_for.register
+def _(likelihood: Bernoulli, target_size: int) -> Scores:
+    return BinaryScores()
 
 
 @scores_for.register(Gaussian)

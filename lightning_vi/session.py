@@ -110,7 +110,12 @@ class Session:
         """The file of the chosen checkpoint, if there is one."""
         if choice == "best":
             best = (each.best_model_path for each in self._savers() if each.monitor)
-            return next((Path(path) for path in best if path), None)
+            found = next((Path(path) for path in best if path), None)
+            if found is None and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]  # set at run time
+                raise UserError(
+                    "--test_checkpoint best: nothing was validated, so there is no best; test --ckpt_path last."
+                )
+            return found
         # Read, since `save_last` beside a monitor saves the last best epoch, which need not be the final one.
         files = (path for each in self._savers() if (path := Path(each.dirpath or "") / "last.ckpt").is_file())
         final = (path for path in files if checkpoints.read(path)["global_step"] == self.trainer.global_step)

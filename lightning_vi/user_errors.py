@@ -19,6 +19,7 @@ told with the names on the way to it, here `model.draws`.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from inspect import isclass
 
 from jsonargparse import ArgumentParser
@@ -288,7 +289,10 @@ def _parser_of(path: str | None) -> ArgumentParser:
 
 def _imported(path: str) -> object:
     module, _, name = path.rpartition(".")
-    return getattr(__import__(module, fromlist=[name]), name, None) if module else None
+    try:
+        return getattr(import_module(module), name, None) if module else None
+    except ImportError:
+        return None  # that it cannot be imported is told as the failure itself
 
 
 def _names_for(failure: Failure, parser: ArgumentParser) -> list[str]:

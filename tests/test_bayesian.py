@@ -155,3 +155,14 @@ def test_no_parameter_matches() -> None:
 def test_parameters_of_two_types() -> None:
     with pytest.raises(UserError, match="must share one type and device"):
         BayesianModule(nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2).double()))
+
+
+def test_a_pattern_that_is_none() -> None:
+    with pytest.raises(UserError, match=r"bayesian \(='output\['\) must be a regular expression"):
+        BayesianModule(nn.Linear(2, 2), bayesian="output[")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_bad_seed(seed: int) -> None:
+    with pytest.raises(UserError, match=r"seed \(=.*\) must lie in"):
+        BayesianModule(nn.Linear(2, 2), seed=seed)

@@ -12,8 +12,10 @@ from lightning_vi import checkpoints
 from lightning_vi.errors import UserError
 
 
-def make_trainer(logger: Logger | bool, max_epochs: int = 1) -> Trainer:
-    return Trainer(accelerator="cpu", logger=logger, enable_checkpointing=False, max_epochs=max_epochs)
+def make_trainer(logger: Logger | bool, max_epochs: int = 1, max_steps: int = -1) -> Trainer:
+    return Trainer(
+        accelerator="cpu", logger=logger, enable_checkpointing=False, max_epochs=max_epochs, max_steps=max_steps
+    )
 
 
 @pytest.fixture
@@ -78,11 +80,13 @@ def test_refuses_what_is_no_checkpoint(content: object, tmp_path: Path, capsys: 
 
 
 def test_an_epoch_must_be_left(tmp_path: Path) -> None:
-    checkpoint = {"loops": {"fit_loop": {"epoch_progress": {"current": {"processed": 3}}}}}
+    checkpoint = {"loops": {"fit_loop": {"epoch_progress": {"current": {"processed": 3}}}}, "global_step": 30}
     checkpoints.require_epochs_left(checkpoint, tmp_path, make_trainer(False, max_epochs=4))
     checkpoints.require_epochs_left(checkpoint, tmp_path, make_trainer(False, max_epochs=-1))
     with pytest.raises(UserError, match=r"trained for 3 epochs already; --trainer.max_epochs \(=3\)"):
         checkpoints.require_epochs_left(checkpoint, tmp_path, make_trainer(False, max_epochs=3))
+    with pytest.raises(UserError, match=r"trained for 30 steps already; --trainer.max_steps \(=30\)"):
+        checkpoints.require_epochs_left(checkpoint, tmp_path, make_trainer(False, max_epochs=4, max_steps=30))
     with pytest.raises(UserError, match="weights alone"):
         checkpoints.require_epochs_left({"state_dict": {}}, tmp_path, make_trainer(False))
 

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -107,3 +109,24 @@ def test_only_data_is_read_from_checkpoints(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Trainer, "fit", fit)
     assert main(["fit", "--config=bbb_digits.yaml", "--test_checkpoint=none"]) == 0
     assert called == {"ckpt_path": None, "weights_only": True}
+
+
+def test_a_class_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the installed command, which unlike `python -m` does not put the folder on the path itself."""
+    (tmp_path / "mynet.py").write_text(
+        "from torch import nn\n"
+        "class Mine(nn.Sequential):\n"
+        "    def __init__(self, input_shape, output_size, width=8):\n"
+        "        super().__init__(nn.Flatten(), nn.Linear(64, width), nn.Linear(width, output_size))\n"
+    )
+    code = "import sys; sys.path = [p for p in sys.path if p]; from lightning_vi.__main__ import main; sys.exit(main())"
+    options = ["--trainer.max_epochs=1", "--model.draws=2", "--model.net.class_path=mynet.Mine", "--model.net.width=7"]
+    command = [sys.executable, "-P", "-c", code, "fit", "--config=bbb_digits.yaml", *options]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert "1,070" in result.stdout
+
+
+def test_a_module_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--config=bbb_digits.yaml", "--model.net.class_path=nomod.Nine", "--model.net.width=7"]) == 2
+    assert capsys.readouterr().err == "lightning-vi: model.net: no module 'nomod' to import.\n"

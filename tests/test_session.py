@@ -167,6 +167,8 @@ def test_without_validation(capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["validate", *SMALL, "--data.validation_size=0", "--ckpt_path=last"]) == 2
     assert "validation_size" in capsys.readouterr().err
+    assert fit("--trainer.max_epochs=1", "--data.validation_size=0", "--test_checkpoint=best") == 2
+    assert "nothing was validated" in capsys.readouterr().err
 
 
 def test_a_wrong_monitor_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:

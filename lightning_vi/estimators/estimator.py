@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from lightning_vi.bayesian import BayesianModule
 from lightning_vi.errors import UserError
+from lightning_vi.noise import NoiseStream
 
 
 class Estimate(NamedTuple):
@@ -56,21 +58,22 @@ class Estimator(ABC):
             model: The Bayesian network.
             inputs: Shape (B, ...).
         """
-        outputs, kls = zip(*(self._run(model, inputs, epsilon) for epsilon in self._epsilons(model)), strict=True)
+        runs = [self._run(model, inputs, noise, sign) for noise, sign in self._noise(model)]
+        outputs, kls = zip(*runs, strict=True)
         if self.samples == 1:
             return Estimate(outputs[0].unsqueeze(0), kls[0])
         return Estimate(torch.stack(outputs), torch.stack(kls).mean())
 
-    def _epsilons(self, model: BayesianModule) -> Iterator[Tensor]:
-        if self.antithetic:
-            for _ in range(self.samples // 2):
-                epsilon = model.epsilon()
-                yield epsilon
-                yield -epsilon
-        else:
-            for _ in range(self.samples):
-                yield model.epsilon()
+    def _noise(self, model: BayesianModule) -> Iterator[tuple[NoiseStream, float]]:
+        for number in range(self.samples):
+            if self.antithetic and number % 2 == 0:
+                replay = replace(model.noise)
+                yield model.noise, 1.0
+            elif self.antithetic:
+                yield replay, -1.0
+            else:
+                yield model.noise, 1.0
 
     @abstractmethod
-    def _run(self, model: BayesianModule, inputs: Tensor, epsilon: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs, shape (B, ...), and the complexity, shape (), of one run with weight noise (n,)."""
+    def _run(self, model: BayesianModule, inputs: Tensor, noise: NoiseStream, sign: float) -> tuple[Tensor, Tensor]:
+        """Outputs, shape (B, ...), and the complexity, shape (), of one run with ``sign`` times the stream's noise."""

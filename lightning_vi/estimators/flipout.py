@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightning_vi.bayesian import BayesianModule
 from lightning_vi.estimators.layerwise import LayerWeights, LayerwiseEstimator, linear_map
+from lightning_vi.noise import NoiseStream
 
 
 class Flipout(LayerwiseEstimator):
@@ -30,7 +30,9 @@ class Flipout(LayerwiseEstimator):
 
     layers = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
-    def _hook(self, model: BayesianModule, mean: LayerWeights, sigma: LayerWeights, drawn: LayerWeights) -> Any:
+    def _hook(
+        self, noise: NoiseStream, sign: float, mean: LayerWeights, sigma: LayerWeights, drawn: LayerWeights
+    ) -> Any:
         noise_weight = drawn.weight - mean.weight
         noise_bias = None if drawn.bias is None or mean.bias is None else drawn.bias - mean.bias
         signs: list[Tensor] = []
@@ -39,15 +41,15 @@ class Flipout(LayerwiseEstimator):
             (x,) = inputs
             channel = -1 if isinstance(layer, nn.Linear) else 1
             if not signs:
-                signs.extend(_signs(model, t, channel) for t in (x, outputs))
+                signs.extend(_signs(noise, t, channel) for t in (x, outputs))
             return outputs + linear_map(layer, x * signs[0], noise_weight, noise_bias) * signs[1]
 
         return hook
 
 
-def _signs(model: BayesianModule, like: Tensor, channel: int) -> Tensor:
+def _signs(noise: NoiseStream, like: Tensor, channel: int) -> Tensor:
     """Random +1 and -1 for each example and channel of a tensor, the same at all its positions."""
     shape = [1] * like.dim()
     shape[0], shape[channel] = like.shape[0], like.shape[channel]
-    noise = model.noise.normal(shape[0] * shape[channel], like.device, like.dtype)
-    return torch.where(noise < 0.0, -1.0, 1.0).to(like.dtype).view(shape)
+    normal = noise.normal(shape[0] * shape[channel], like.device, like.dtype)
+    return torch.where(normal < 0.0, -1.0, 1.0).to(like.dtype).view(shape)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lightning_vi.bayesian import BayesianModule, Weights
 from lightning_vi.estimators.estimator import Estimator
+from lightning_vi.noise import NoiseStream
 
 Layer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
 
@@ -31,14 +32,14 @@ class LayerwiseEstimator(Estimator):
 
     layers: tuple[type[Layer], ...]
 
-    def _run(self, model: BayesianModule, inputs: Tensor, epsilon: Tensor) -> tuple[Tensor, Tensor]:
-        draw = model.draw(epsilon)
+    def _run(self, model: BayesianModule, inputs: Tensor, noise: NoiseStream, sign: float) -> tuple[Tensor, Tensor]:
+        draw = model.draw(sign * model.epsilon(noise))
         means, sigmas = model.mean(), model.split(model.sigma)
         weights = dict(draw.weights)
         with ExitStack() as hooks:
             for layer, names in self._known(model):
                 weights.update({name: means[name] for name in names})
-                hook = self._hook(model, *(_pick(source, names) for source in (means, sigmas, draw.weights)))
+                hook = self._hook(noise, sign, *(_pick(source, names) for source in (means, sigmas, draw.weights)))
                 hooks.callback(layer.register_forward_hook(hook).remove)
             return model(inputs, weights), draw.kl
 
@@ -52,7 +53,9 @@ class LayerwiseEstimator(Estimator):
                     yield module, names
 
     @abstractmethod
-    def _hook(self, model: BayesianModule, mean: LayerWeights, sigma: LayerWeights, drawn: LayerWeights) -> Any:
+    def _hook(
+        self, noise: NoiseStream, sign: float, mean: LayerWeights, sigma: LayerWeights, drawn: LayerWeights
+    ) -> Any:
         """A forward hook ``(layer, (inputs,), outputs at the mean) -> outputs``."""
 
 

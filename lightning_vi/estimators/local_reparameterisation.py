@@ -15,9 +15,9 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lightning_vi.bayesian import BayesianModule
 from lightning_vi.errors import UserError
 from lightning_vi.estimators.layerwise import LayerWeights, LayerwiseEstimator, linear_map
+from lightning_vi.noise import NoiseStream
 
 
 class LocalReparameterisation(LayerwiseEstimator):
@@ -33,7 +33,9 @@ class LocalReparameterisation(LayerwiseEstimator):
 
     layers = (nn.Linear,)
 
-    def _hook(self, model: BayesianModule, mean: LayerWeights, sigma: LayerWeights, drawn: LayerWeights) -> Any:
+    def _hook(
+        self, noise: NoiseStream, sign: float, mean: LayerWeights, sigma: LayerWeights, drawn: LayerWeights
+    ) -> Any:
         calls = 0
 
         def hook(layer: nn.Module, inputs: tuple[Tensor], outputs: Tensor) -> Tensor:
@@ -49,8 +51,8 @@ class LocalReparameterisation(LayerwiseEstimator):
                 )
             bias_variance = None if sigma.bias is None else sigma.bias.square()
             variance = F.linear(x.square(), sigma.weight.square(), bias_variance)
-            noise = model.noise.normal(outputs.numel(), outputs.device, outputs.dtype).view_as(outputs)
+            epsilon = sign * noise.normal(outputs.numel(), outputs.device, outputs.dtype).view_as(outputs)
             # A row of zeros without a bias has variance 0, where the root has no derivative.
-            return outputs + variance.clamp(min=1e-20).sqrt() * noise
+            return outputs + variance.clamp(min=1e-20).sqrt() * epsilon
 
         return hook

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from lightning_vi.bayesian import BayesianModule
 from lightning_vi.estimators.estimator import Estimator
+from lightning_vi.noise import NoiseStream
 
 
 class WeightSampling(Estimator):
@@ -15,6 +16,7 @@ class WeightSampling(Estimator):
         Blundell et al. (2015), Weight Uncertainty in Neural Networks, section 3.2.
     """
 
-    def _run(self, model: BayesianModule, inputs: Tensor, epsilon: Tensor) -> tuple[Tensor, Tensor]:
-        draw = model.draw(epsilon)
+    def _run(self, model: BayesianModule, inputs: Tensor, noise: NoiseStream, sign: float) -> tuple[Tensor, Tensor]:
+        epsilon = model.epsilon(noise)
+        draw = model.draw(epsilon if sign > 0 else -epsilon)
         return model(inputs, draw.weights), draw.kl

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 from torch.optim import Adam
@@ -38,7 +39,7 @@ class BayesByBackprop(SupervisedModule):
             give the initial means.
         input_shape: Shape of one input, without the batch.
         target_size: Number of classes, or dimension of the target.
-        likelihood: p(y | f(x)); its own parameters, if any, are trained as they are.
+        likelihood: p(y | f(x)), by default ``Categorical()``; its own parameters, if any, are trained as they are.
         prior: Density of each weight; by default N(0, 1).
         posterior: How rho gives sigma; by default the lecture's sigma^2 = log(1 + e^rho).
         weighting: Share of the KL term that each minibatch of an epoch takes; by default 1/M.
@@ -46,7 +47,7 @@ class BayesByBackprop(SupervisedModule):
         bayesian: Regular expression for the names of the parameters to treat as random; the others stay
             deterministic.
         draws: Weight draws of the predictive distribution, for testing and predicting.
-        val_draws: The same for validation, which runs every epoch.
+        val_draws: The same for the validation that recurs during training.
         optimizer: Takes the parameters and gives an optimizer.
         lr_scheduler: Takes the optimizer and gives a scheduler, which steps once per epoch.
         compile: Whether to compile the loops that draw weights; ``auto`` does so where training is long enough.
@@ -60,11 +61,11 @@ class BayesByBackprop(SupervisedModule):
         net: Network,
         input_shape: tuple[int, ...],
         target_size: int,
-        likelihood: Likelihood | None = None,
-        prior: Prior | None = None,
-        posterior: FactorisedGaussian | None = None,
-        weighting: Weighting | None = None,
-        estimator: Estimator | None = None,
+        likelihood: Likelihood | None = None,  # a module has state, so each model makes its own
+        prior: Prior = Gaussian(sigma=1.0),  # these have none, and the command line shows what stands here
+        posterior: FactorisedGaussian = SoftplusVariance(initial_sigma=0.0067),
+        weighting: Weighting = Uniform(),
+        estimator: Estimator = WeightSampling(samples=1),
         bayesian: str = ".*",
         draws: int = 100,
         val_draws: int = 5,
@@ -79,19 +80,20 @@ class BayesByBackprop(SupervisedModule):
                 raise UserError(f"BayesByBackprop: {name} (={value}) must be at least 1.")
         self.model = BayesianModule(
             build_network(net, input_shape, target_size, likelihood),
-            Gaussian() if prior is None else prior,
-            SoftplusVariance() if posterior is None else posterior,
+            prior,
+            posterior,
             bayesian,
         )
-        self.weighting = Uniform() if weighting is None else weighting
-        self.estimator = WeightSampling() if estimator is None else estimator
+        self.weighting = weighting
+        self.estimator = estimator
         self.draws = draws
         self.val_draws = val_draws
         self.compile_draws = compile
         self.scores_at_mean = nn.ModuleDict({split: scores_for(likelihood, target_size) for split in SPLITS})
 
     def setup(self, stage: str) -> None:
-        """Give every device noise of its own."""
+        """Give every device training noise of its own, and the same for evaluation."""
+        self.model.noise.seed = self.trainer.strategy.broadcast(self.model.noise.seed)
         self.model.noise.stream = self.global_rank
 
     def on_fit_start(self) -> None:
@@ -113,7 +115,7 @@ class BayesByBackprop(SupervisedModule):
 
     def predictive(self, inputs: Tensor, draws: int | None = None) -> Predictive:
         """p(y | x, D), averaged over weight draws; by default as many as the test takes."""
-        return Predictive(self.likelihood, sampled_outputs(self.model, inputs, draws or self.draws))
+        return Predictive(self.likelihood, sampled_outputs(self.model, inputs, self.draws if draws is None else draws))
 
     @torch.no_grad()
     def predictive_at_mean(self, inputs: Tensor) -> Predictive:
@@ -121,8 +123,9 @@ class BayesByBackprop(SupervisedModule):
         return Predictive(self.likelihood, self.model(inputs, self.model.mean()).unsqueeze(0))
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
-        """Score a batch of the validation split, with fewer draws than the test."""
-        return self._score(SPLITS[dataloader_idx], batch, self.predictive(batch[0], self.val_draws))
+        """Score a batch of the validation split; during training, where it recurs, with fewer draws."""
+        draws = self.val_draws if self.trainer.state.fn == TrainerFn.FITTING else self.draws
+        return self._score(SPLITS[dataloader_idx], batch, self.predictive(batch[0], draws))
 
     def _score(self, split: str, batch: Batch, predictive: Predictive) -> dict[str, Any]:
         self._scores_at_mean(split).update(self.predictive_at_mean(batch[0]), batch[1])

@@ -21,7 +21,7 @@ class PointEstimate(SupervisedModule):
         net: A class or function of ``(input_shape, output_size)``, or a network as it is.
         input_shape: Shape of one input, without the batch.
         target_size: Number of classes, or dimension of the target.
-        likelihood: p(y | f(x)).
+        likelihood: p(y | f(x)), by default ``Categorical()``.
         optimizer: Takes the parameters and gives an optimizer.
         lr_scheduler: Takes the optimizer and gives a scheduler, which steps once per epoch.
     """

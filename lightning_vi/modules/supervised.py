@@ -51,7 +51,9 @@ class SupervisedModule(LightningModule, ABC):
         self.lr_scheduler = lr_scheduler
         self.scores = nn.ModuleDict({split: scores_for(likelihood, target_size) for split in SPLITS})
         self._epoch: Epoch | None = None
-        self._totals: Tensor | None = None
+        # Of the steps of this epoch: the sums of NLL and KL, and their number; saved, to resume inside an epoch.
+        self._totals = torch.zeros(2)
+        self._steps = 0
         self._keep_plain_hyperparameters()
 
     def _keep_plain_hyperparameters(self) -> None:
@@ -74,26 +76,35 @@ class SupervisedModule(LightningModule, ABC):
         """See :meth:`predictive`."""
         return self.predictive(inputs)
 
-    def on_train_epoch_start(self) -> None:
-        """Take N and M from the trainer and start the epoch's totals."""
+    def on_train_start(self) -> None:
+        """Take N and M from the trainer."""
         self._epoch = epoch_of(self.trainer)
-        self._totals = torch.zeros(2, device=self.device)
+        self._totals = self._totals.to(self.device)
+
+    def on_train_epoch_start(self) -> None:
+        """Start the epoch's totals; Lightning leaves this out where a run resumes inside an epoch."""
+        self._totals = torch.zeros_like(self._totals)
+        self._steps = 0
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """See :meth:`objective`."""
         assert self._epoch is not None
-        assert self._totals is not None
         objective = self.objective(batch, batch_idx, self._epoch)
         self._totals += torch.stack((objective.nll, objective.kl)).detach()
+        self._steps += 1
         # Lightning's log() costs a tenth of a small step, so it is called only when its value is written.
-        if batch_idx % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # set at run time
+        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # set at run time
             self.log("train/loss_step", objective.loss.detach())
         return objective.loss
 
     def on_train_epoch_end(self) -> None:
-        """Log the epoch's objective: the steps' losses have the exact ELBO as their mean."""
+        """Log the epoch's objective: the steps' losses have the exact ELBO as their mean.
+
+        An epoch that `max_steps` has cut short has no ELBO, and logs none.
+        """
         assert self._epoch is not None
-        assert self._totals is not None
+        if self._steps < self._epoch.batches:
+            return
         nll, kl = self._totals / self._epoch.batches
         values = self.training_figures(nll, kl)
         self.log_dict({f"train/{name}": value for name, value in values.items()}, sync_dist=True)
@@ -101,6 +112,15 @@ class SupervisedModule(LightningModule, ABC):
     def training_figures(self, nll: Tensor, kl: Tensor) -> dict[str, Tensor]:
         """What is logged of an epoch's mean NLL and KL, shapes (), in nats per training example."""
         return {"loss": nll + kl, "nll": nll, "kl": kl, "elbo": -nll - kl}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the totals of the epoch so far."""
+        checkpoint["epoch_totals"] = {"sums": self._totals, "steps": self._steps}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with them."""
+        totals = checkpoint["epoch_totals"]
+        self._totals, self._steps = totals["sums"], totals["steps"]
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Score a batch of the validation split; a second loader is the test split, for its curve over epochs."""

@@ -46,10 +46,10 @@ def learning_curves(history: Mapping[str, Mapping[int, float]]) -> Figure:
 
 def _draw(axes: Axes, values: Mapping[int, float], label: str, colour: str) -> None:
     epochs = sorted(values)
-    last = epochs[-1], values[epochs[-1]]
     marker = "o" if len(epochs) <= 30 else ""
-    axes.plot(epochs, [values[epoch] for epoch in epochs], color=colour, marker=marker, markersize=3.5, label=label)
-    axes.annotate(number(last[1], ".3g"), last, xytext=(5, 0), textcoords="offset points", va="center", color=colour)
+    # The last value stands in the legend: at the curves' ends two of them would overlap.
+    text = f"{label}, last {number(values[epochs[-1]], '.3g')}"
+    axes.plot(epochs, [values[epoch] for epoch in epochs], color=colour, marker=marker, markersize=3.5, label=text)
 
 
 def _keep_the_end_readable(axes: Axes) -> None:

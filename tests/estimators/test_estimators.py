@@ -1,5 +1,7 @@
 """Every estimator must be unbiased: its value and its gradient, coordinate by coordinate, by z-tests in float64."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from scipy import integrate
@@ -136,19 +138,21 @@ def test_noise_is_independent_between_examples(estimator: Estimator) -> None:
         assert abs(correlation(estimator)) < 0.1
 
 
-def test_antithetic_pairs_cancel_what_is_odd() -> None:
+@pytest.mark.parametrize("kind", [WeightSampling, LocalReparameterisation, Flipout])
+def test_antithetic_pairs_cancel_what_is_odd(kind: type[Estimator]) -> None:
     model = linear_model(Gaussian())
-    pair = WeightSampling(samples=2, antithetic=True)(model, X).outputs.mean(0)
-    torch.testing.assert_close(pair, model(X, model.mean()))
+    first, second, third, fourth = kind(samples=4, antithetic=True)(model, X).outputs
+    for pair in (first + second, third + fourth):
+        torch.testing.assert_close(pair / 2, model(X, model.mean()))
+    assert not torch.allclose(first, third)
 
 
 def test_tied_layers_are_drawn_as_one() -> None:
     net = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False)).double()
     net[1].weight = net[0].weight
     model = BayesianModule(net, posterior=SoftplusScale(0.5), seed=1)
-    epsilon = model.epsilon()
-    weight = model.draw(epsilon).weights["0.weight"]
-    outputs, _ = LocalReparameterisation()._run(model, X, epsilon)
+    weight = model.draw(model.epsilon(replace(model.noise))).weights["0.weight"]
+    (outputs,) = LocalReparameterisation()(model, X).outputs
     torch.testing.assert_close(outputs, X @ weight.T @ weight.T)
 
 

@@ -1,6 +1,8 @@
+import csv
 import math
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from lightning_vi.errors import UserError
 from lightning_vi.estimators import WeightSampling
-from lightning_vi.likelihoods import Gaussian
+from lightning_vi.likelihoods import Bernoulli, Categorical, Gaussian, Likelihood
 from lightning_vi.modules import BayesByBackprop, PointEstimate
 from lightning_vi.networks import MLP
 from lightning_vi.posteriors import SoftplusScale
@@ -178,9 +180,11 @@ def test_the_same_seed_gives_the_same_run_and_another_another() -> None:
 
 def test_devices_have_noise_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LightningModule, "global_rank", 3)
+    strategy = SimpleNamespace(broadcast=lambda seed: 11)  # what rank 0 has drawn
+    monkeypatch.setattr(LightningModule, "trainer", SimpleNamespace(strategy=strategy))
     module = bayes()
     module.setup("fit")
-    assert module.model.noise.stream == 3
+    assert (module.model.noise.seed, module.model.noise.stream) == (11, 3)
 
 
 def test_own_network_as_it_is() -> None:
@@ -236,3 +240,82 @@ def test_several_samples_per_step() -> None:
     module = bayes(estimator=WeightSampling(samples=4, antithetic=True))
     trainer().fit(module, DataLoader(data(), 5))
     assert module.model.noise.position == 2 * 5
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
+def test_a_run_resumed_inside_an_epoch_ends_like_the_whole_run(tmp_path: Path) -> None:
+    from lightning.pytorch.callbacks import ModelCheckpoint
+
+    from lightning_vi.datamodules import Digits
+
+    def fit(max_epochs: int, path: Path | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        module = bayes_on_digits()
+        saver = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=7, save_top_k=-1, enable_version_counter=False)
+        run = trainer(
+            max_epochs=max_epochs, callbacks=[saver] if path is None else [], enable_checkpointing=path is None
+        )
+        run.fit(module, Digits(seed=3), ckpt_path=path, weights_only=True)
+        return module.model.mu.detach(), dict(run.callback_metrics)
+
+    weights, metrics = fit(3)
+    for step in (7, 14, 28):  # inside the first, the second and the third epoch of ten steps
+        resumed_weights, resumed_metrics = fit(3, tmp_path / f"step={step}.ckpt")
+        assert torch.equal(resumed_weights, weights)
+        assert resumed_metrics == metrics
+
+
+def bayes_on_digits() -> BayesByBackprop:
+    seed_everything(1, verbose=False)
+    optimizer = partial(torch.optim.Adam, lr=0.01)
+    return BayesByBackprop(partial(MLP, hidden=[8]), (1, 8, 8), 10, draws=2, val_draws=2, optimizer=optimizer)
+
+
+def test_an_epoch_cut_short_has_no_elbo() -> None:
+    run = trainer(max_steps=3, max_epochs=-1)
+    run.fit(bayes(), DataLoader(data(), 5))
+    assert "train/elbo" not in run.callback_metrics
+
+
+def test_the_loss_of_a_step_is_written_at_that_step(tmp_path: Path) -> None:
+    from lightning.pytorch.loggers import CSVLogger
+
+    losses = []
+
+    class Recorded(BayesByBackprop):
+        def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+            losses.append(loss := super().training_step(batch, batch_idx))
+            return loss
+
+    seed_everything(1, verbose=False)
+    module = Recorded(partial(MLP, hidden=[8]), (4,), 2, optimizer=partial(torch.optim.SGD, lr=0.1))
+    trainer(max_epochs=2, logger=CSVLogger(tmp_path), log_every_n_steps=4).fit(module, DataLoader(data(), 5))
+    (file,) = tmp_path.rglob("metrics.csv")
+    with file.open() as lines:
+        rows = [row for row in csv.DictReader(lines) if row["train/loss_step"]]
+    assert [int(row["step"]) for row in rows] == [3, 7]
+    for row in rows:
+        assert float(row["train/loss_step"]) == pytest.approx(losses[int(row["step"])].item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("likelihood", [Categorical(), Gaussian(), Bernoulli()], ids=repr)
+def test_a_likelihood_that_does_not_fit_the_targets_is_refused(likelihood: Likelihood) -> None:
+    targets = torch.zeros(6, 3) if isinstance(likelihood, Categorical) else torch.zeros(6, dtype=torch.long)
+    loader = DataLoader(TensorDataset(torch.randn(6, 4), targets), 3)
+    with pytest.raises(UserError, match="do not fit outputs"):
+        trainer().test(bayes(likelihood=likelihood), loader, verbose=False)
+
+
+def test_bits_as_targets() -> None:
+    x, y = torch.randn(20, 4), torch.randint(2, (20, 2)).float()
+    loader = DataLoader(TensorDataset(x, y), 7)
+    module = bayes(likelihood=Bernoulli())
+    trainer().fit(module, loader)
+    (test,) = trainer().test(module, loader, verbose=False)
+    wrong = (module.predictive(x).mean > 0.5) != y.bool()
+    assert test["test/error"] == pytest.approx(100 * float(wrong.float().mean()))
+    assert test["test/nll"] == pytest.approx(float(module.predictive(x).nll(y).mean()), rel=1e-5)
+
+
+def test_no_draws_are_not_the_default_number_of_draws() -> None:
+    with pytest.raises(UserError, match=r"draws \(=0\)"):
+        bayes().predictive(torch.randn(2, 4), draws=0)

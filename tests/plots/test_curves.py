@@ -24,8 +24,8 @@ def test_draws_errors_and_elbo_side_by_side() -> None:
     validation, test = error.lines
     assert validation.get_xydata().tolist() == [[1, 8], [2, 4], [3, 3]]
     assert test.get_xydata().tolist() == [[1, 9], [2, 5]]
-    assert [text.get_text() for text in error.get_legend().get_texts()] == ["validation", "test"]
-    assert [text.get_text() for text in elbo.texts] == ["−1.25"]
+    assert [text.get_text() for text in error.get_legend().get_texts()] == ["validation, last 3", "test, last 5"]
+    assert [text.get_text() for text in elbo.get_legend().get_texts()] == ["training, last −1.25"]
     assert error.get_yscale() == "linear"
 
 
