@@ -1,6 +1,7 @@
 """MNIST and its two drop-in replacements: 28 x 28 grey images in ten classes, 60,000 + 10,000 of them."""
 
 import os
+from abc import ABC
 
 from torchvision import datasets
 
@@ -8,11 +9,9 @@ from lightning_vi.datamodules.base import InMemoryDataModule, Splits
 from lightning_vi.datamodules.images import IdxImages
 from lightning_vi.datamodules.scaling import Divide, Scaling
 
-# The command line can print and save a default object only if it stands in the signature with keyword arguments.
 
-
-class MNIST(InMemoryDataModule):
-    """Handwritten digits: by default the first 50,000 examples train, the next 10,000 validate, 10,000 test.
+class MNISTLike(InMemoryDataModule, ABC):
+    """By default the first 50,000 examples train, the next 10,000 validate, and 10,000 test.
 
     Args:
         root: Folder above `MNIST/raw`; by default the environment variable `LIGHTNING_VI_DATA`, else `data`.
@@ -25,13 +24,14 @@ class MNIST(InMemoryDataModule):
         watch_test: See `InMemoryDataModule`.
 
     References:
-        LeCun et al. 1998, Gradient-based learning applied to document recognition.
         Blundell et al. 2015, Weight Uncertainty in Neural Networks, section 5.1: the division by 126.
     """
 
     input_shape = (1, 28, 28)
     target_size = 10
+    dataset: type[datasets.MNIST]
 
+    # The command line can print and save a default object only if it stands in the signature with keyword arguments.
     def __init__(
         self,
         root: str | os.PathLike[str] | None = None,
@@ -43,7 +43,7 @@ class MNIST(InMemoryDataModule):
         watch_test: bool = False,
     ) -> None:
         super().__init__(batch_size, eval_batch_size, seed, watch_test)
-        self.images = IdxImages(datasets.MNIST, root, validation_size, scaling)
+        self.images = IdxImages(self.dataset, root, validation_size, scaling)
 
     def prepare_data(self) -> None:
         """See `IdxImages.download`."""
@@ -54,65 +54,31 @@ class MNIST(InMemoryDataModule):
         return self.images.splits()
 
 
-class FashionMNIST(InMemoryDataModule):
-    """Articles of clothing. Arguments as those of `MNIST`.
+class MNIST(MNISTLike):
+    """Handwritten digits. Arguments as those of `MNISTLike`.
+
+    References:
+        LeCun et al. 1998, Gradient-based learning applied to document recognition.
+    """
+
+    dataset = datasets.MNIST
+
+
+class FashionMNIST(MNISTLike):
+    """Articles of clothing. Arguments as those of `MNISTLike`.
 
     References:
         Xiao et al. 2017, Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning Algorithms.
     """
 
-    input_shape = (1, 28, 28)
-    target_size = 10
-
-    def __init__(
-        self,
-        root: str | os.PathLike[str] | None = None,
-        batch_size: int = 128,
-        eval_batch_size: int = 2000,
-        validation_size: int = 10_000,
-        scaling: Scaling = Divide(divisor=126.0),
-        seed: int | None = None,
-        watch_test: bool = False,
-    ) -> None:
-        super().__init__(batch_size, eval_batch_size, seed, watch_test)
-        self.images = IdxImages(datasets.FashionMNIST, root, validation_size, scaling)
-
-    def prepare_data(self) -> None:
-        """See `IdxImages.download`."""
-        self.images.download()
-
-    def splits(self) -> Splits:
-        """See `IdxImages.splits`."""
-        return self.images.splits()
+    dataset = datasets.FashionMNIST
 
 
-class KMNIST(InMemoryDataModule):
-    """Cursive Japanese characters. Arguments as those of `MNIST`.
+class KMNIST(MNISTLike):
+    """Cursive Japanese characters. Arguments as those of `MNISTLike`.
 
     References:
         Clanuwat et al. 2018, Deep Learning for Classical Japanese Literature.
     """
 
-    input_shape = (1, 28, 28)
-    target_size = 10
-
-    def __init__(
-        self,
-        root: str | os.PathLike[str] | None = None,
-        batch_size: int = 128,
-        eval_batch_size: int = 2000,
-        validation_size: int = 10_000,
-        scaling: Scaling = Divide(divisor=126.0),
-        seed: int | None = None,
-        watch_test: bool = False,
-    ) -> None:
-        super().__init__(batch_size, eval_batch_size, seed, watch_test)
-        self.images = IdxImages(datasets.KMNIST, root, validation_size, scaling)
-
-    def prepare_data(self) -> None:
-        """See `IdxImages.download`."""
-        self.images.download()
-
-    def splits(self) -> Splits:
-        """See `IdxImages.splits`."""
-        return self.images.splits()
+    dataset = datasets.KMNIST
