@@ -8,10 +8,13 @@ from lightning_vi.plots.curves import CURVES
 
 
 class LearningCurves(Callback):
-    """Draws error (or RMSE) and ELBO over epochs at the end of training, as `learning_curves`.
+    """Notes what is logged once per epoch, and draws error (or RMSE) and ELBO as `learning_curves`.
 
-    The curves are those of `lightning_vi.plots.curves.CURVES` that the module logs; the checkpoint keeps
-    them, so that a resumed run shows the whole of them.
+    The checkpoint keeps all that is noted, so that a resumed run has the whole of it; those of
+    `lightning_vi.plots.curves.CURVES` are drawn at the end of training.
+
+    Attributes:
+        history: For each name that the module logs, e.g. `val/error`, its values by the number of epochs trained.
     """
 
     def __init__(self) -> None:
@@ -42,7 +45,7 @@ class LearningCurves(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note the last epoch and draw."""
         self.on_train_epoch_start(trainer, pl_module)
-        if self.history and trainer.is_global_zero:
+        if CURVES.keys() & self.history.keys() and trainer.is_global_zero:
             log_image(trainer, "learning_curves", learning_curves(self.history))
 
     def state_dict(self) -> dict[str, Any]:
@@ -56,6 +59,6 @@ class LearningCurves(Callback):
     def _note(self, trainer: Trainer, epochs: int, prefixes: tuple[str, ...]) -> None:
         # Every rank comes here: reading the metrics may reduce them over devices.
         metrics = trainer.callback_metrics
-        for name in CURVES:
-            if name.startswith(prefixes) and name in metrics:
+        for name in metrics:
+            if name.startswith(prefixes) and not name.endswith("_step"):
                 self.history.setdefault(name, {})[epochs] = float(metrics[name])

@@ -38,7 +38,7 @@ class InMemoryDataModule(LightningDataModule, ABC):
         seed: Owner of the shuffles: the order of an epoch depends on (seed, epoch) alone. By default it is
             `torch.initial_seed()`, what `seed_everything` was given. A resumed run keeps the seed of its
             checkpoint.
-        watch_test: Also score the test split at every validation, if there is any, to draw its curve over epochs.
+        watch_test: Also score the test split at every validation of a training, to draw its curve over epochs.
             Nothing may be chosen by that curve.
 
     Raises:
@@ -80,10 +80,10 @@ class InMemoryDataModule(LightningDataModule, ABC):
             self.seed = torch.initial_seed()
             if self.trainer is not None:
                 self.seed = self.trainer.strategy.broadcast(self.seed)
-        if stage == "fit" and self.trainer is not None and len(self._splits.validation) == 0:
+        if stage != "validate" and self.trainer is not None and len(self._splits.validation) == 0:
             # Lightning warns about an empty list of loaders, and about a validation_step that has no loader.
             self.trainer.limit_val_batches = 0
-            if self.watch_test:
+            if stage == "fit" and self.watch_test:
                 rank_zero_info(
                     "Without a validation split the test split is not watched: watch_test goes with validation."
                 )
@@ -103,11 +103,13 @@ class InMemoryDataModule(LightningDataModule, ABC):
         return self._training_loader
 
     def val_dataloader(self) -> list[InMemoryLoader]:
-        """In order: the validation split, and the test split behind it with `watch_test`; no split, no loader."""
+        """In order: the validation split, and in a training with `watch_test` the test split behind it."""
         validation = self._read().validation
         if len(validation) == 0:
             return []
-        return [self._evaluation_loader(validation), *([self.test_dataloader()] if self.watch_test else [])]
+        fitting = self.trainer is None or self.trainer.state.fn == "fit"
+        watched = [self.test_dataloader()] if self.watch_test and fitting else []
+        return [self._evaluation_loader(validation), *watched]
 
     def test_dataloader(self) -> InMemoryLoader:
         """In order."""

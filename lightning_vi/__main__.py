@@ -14,11 +14,15 @@ COMMANDS = {
     "validate": "score a checkpoint on the validation split",
     "test": "score a checkpoint on the test split",
     "predict": "write a checkpoint's predictions to a file",
+    "prune": "score a checkpoint against the fraction of its weights removed",
+    "table": "train the rows of a table over seeds, and report them beside published figures",
 }
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit code: 0, or 2 for a user's mistake, which is told in a line.
+    """Run a command line and return its exit code: 0, 2 for a user's mistake, which is told in a line.
+
+    `table` returns 1 if one of its runs has failed.
 
     Any other exception passes through, since it is a bug.
 
@@ -28,21 +32,24 @@ def main(args: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if args is None else args)
     show_traceback = "--traceback" in arguments or os.environ.get("LIGHTNING_VI_TRACEBACK", "0") != "0"
     try:
-        _dispatch([argument for argument in arguments if argument != "--traceback"])
+        return _dispatch([argument for argument in arguments if argument != "--traceback"])
     except UserError as error:
         if show_traceback:
             traceback.print_exc()
         print(f"lightning-vi: {error}", file=sys.stderr)
         return 2
-    return 0
 
 
-def _dispatch(arguments: list[str]) -> None:
+def _dispatch(arguments: list[str]) -> int:
     command = arguments[0] if arguments else "--help"
     if command in ("-h", "--help"):
         print(overview())
     elif command == "--version":
         print(f"lightning-vi {__version__}")
+    elif command == "table":
+        from lightning_vi.table import command as table
+
+        return table.run(arguments[1:])
     elif command in COMMANDS:
         # As `python -m` does, so that a configuration can name a class of a module in the current folder.
         if "" not in sys.path and os.getcwd() not in sys.path:
@@ -55,11 +62,17 @@ def _dispatch(arguments: list[str]) -> None:
     else:
         hint = did_you_mean(command, COMMANDS) or f" Commands: {', '.join(COMMANDS)}."
         raise UserError(f"there is no command '{command}'.{hint}")
+    return 0
 
 
 def overview() -> str:
     """What there is: the commands, the packaged configurations, where the rest is told."""
-    configs = {name: named_configs.description(path) for name, path in named_configs.packaged().items()}
+    packaged = named_configs.packaged()
+    configs = {name: named_configs.description(path) for name, path in packaged.items() if "/" not in name}
+    for name in packaged:
+        folder, slash, _ = name.rpartition("/")
+        if slash:
+            configs[f"{folder}/*.yaml"] = f"the rows of {folder}.yaml, one by one"
     return f"""\
 usage: lightning-vi COMMAND --config NAME.yaml [--config OVERLAY.yaml ...] [--OPTION VALUE ...]
 

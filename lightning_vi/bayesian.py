@@ -3,6 +3,8 @@ r"""Any network as a Bayesian one: vec(W) = mu + diag(sigma) epsilon, epsilon ~ 
 The trainable parameters of a network become one flat vector with a factorised Gaussian posterior. A draw from it is
 cut into views of the parameters' shapes, and the network runs on those through ``torch.func.functional_call``.
 There are no special layers: convolutions, normalisation, pretrained weights and your own modules work as they are.
+
+A weight can be removed: it is 0 then in every draw and in the mean, costs nothing, and training leaves it alone.
 """
 
 import copy
@@ -19,7 +21,7 @@ from lightning_vi.errors import UserError
 from lightning_vi.noise import NoiseStream
 from lightning_vi.posteriors import FactorisedGaussian, SoftplusVariance
 from lightning_vi.priors import Gaussian, Prior
-from lightning_vi.reparameterisation import draw_and_price
+from lightning_vi.reparameterisation import draw_and_price, only_kept
 
 Weights = Mapping[str, Tensor]
 
@@ -29,8 +31,8 @@ class Draw(NamedTuple):
 
     Attributes:
         weights: Parameter name to tensor of that parameter's shape.
-        kl: Shape (), nats summed over weights: KL[q || p] in closed form where the prior has one, otherwise its
-            unbiased estimate log q(w) - log p(w) at this draw.
+        kl: Shape (), nats summed over the weights that are not removed: KL[q || p] in closed form where the prior has
+            one, otherwise its unbiased estimate log q(w) - log p(w) at this draw.
     """
 
     weights: Weights
@@ -56,6 +58,8 @@ class BayesianModule(nn.Module):
         mu: Shape (n,), means of the n random weights.
         rho: Shape (n,), from which the posterior computes the standard deviations.
         net: The network, whose random parameters are only placeholders without values.
+        kept: Shape (n,), bool, false where a weight is removed, or None where none is; saved with the state. What mu
+            and rho hold of a removed weight means nothing.
         noise: The stream that draws come from; saved with the state.
         tied: Further names of parameters that several modules share, each with the name that holds its weights.
         compiled: Use compiled loops for drawing; set by :meth:`compile_draws`.
@@ -63,6 +67,7 @@ class BayesianModule(nn.Module):
 
     mu: nn.Parameter
     rho: nn.Parameter
+    kept: Tensor | None
 
     def __init__(
         self,
@@ -87,20 +92,27 @@ class BayesianModule(nn.Module):
         self._sizes = [parameter.numel() for parameter in chosen.values()]
         self.mu = nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in chosen.values()]))
         self.rho = nn.Parameter(torch.full_like(self.mu, self.posterior.initial_rho))
+        self.register_buffer("kept", None, persistent=False)  # the extra state has it, so that any state dict fits
         _replace_by_placeholders(self.net, chosen)
 
     def extra_repr(self) -> str:
         """The line that ``repr`` adds."""
-        return f"weights={self.mu.numel()}, prior={self.prior}, posterior={self.posterior}"
+        removed = f", removed={self.removed}" if self.removed else ""
+        return f"weights={self.mu.numel()}{removed}, prior={self.prior}, posterior={self.posterior}"
+
+    @property
+    def removed(self) -> int:
+        """Number of weights that are removed."""
+        return 0 if self.kept is None else int((~self.kept).sum())
 
     @property
     def sigma(self) -> Tensor:
-        """Standard deviations of the weights, shape (n,)."""
-        return self.posterior.sigma(self.rho)
+        """Standard deviations of the weights, shape (n,); 0 where they are removed."""
+        return only_kept(self.posterior.sigma(self.rho), self.kept)
 
     def signal_to_noise(self) -> Tensor:
-        """|mu| / sigma of the weights, shape (n,); a weight with a small ratio can be removed."""
-        return self.mu.abs() / self.sigma
+        """|mu| / sigma of the weights, shape (n,); one with a small ratio can be removed, and has the ratio 0 then."""
+        return only_kept(self.mu.abs() / self.posterior.sigma(self.rho), self.kept)
 
     def split(self, flat: Tensor) -> dict[str, Tensor]:
         """Named views of a flat vector, for instance ``model.split(model.sigma)["0.weight"]``.
@@ -128,16 +140,18 @@ class BayesianModule(nn.Module):
             epsilon: Shape (n,); by default the next of the module's own stream.
         """
         noise = self.epsilon() if epsilon is None else epsilon
-        kl, pieces = draw_and_price(self.mu, self.rho, noise, self.prior, self.posterior, self._sizes, self.compiled)
+        kl, pieces = draw_and_price(
+            self.mu, self.rho, noise, self.prior, self.posterior, self._sizes, self.compiled, self.kept
+        )
         return Draw(self._name(pieces), kl)
 
     def sample(self, noise: NoiseStream | None = None) -> dict[str, Tensor]:
         """Weights alone, from the next noise of a stream (by default the module's own), for prediction."""
-        return self.split(self.mu + self.sigma * self.epsilon(noise))
+        return self.split(only_kept(self.mu + self.posterior.sigma(self.rho) * self.epsilon(noise), self.kept))
 
     def mean(self) -> dict[str, Tensor]:
         """The posterior mean as weights."""
-        return self.split(self.mu)
+        return self.split(only_kept(self.mu, self.kept))
 
     def forward(self, inputs: Tensor, weights: Weights) -> Any:
         """The network's output with the given weights (a draw's, or the mean)."""
@@ -163,13 +177,15 @@ class BayesianModule(nn.Module):
             warnings.warn(f"Weights are drawn without compiled loops, which is slower: {reason}", stacklevel=2)
         return self.compiled
 
-    def get_extra_state(self) -> dict[str, int]:
-        """The noise stream's seed and position, so that a resumed run goes on with the next draw."""
-        return {"seed": self.noise.seed, "position": self.noise.position}
+    def get_extra_state(self) -> dict[str, Any]:
+        """Which weights are left, and the noise stream's seed and position, to go on with the next draw on resume."""
+        return {"seed": self.noise.seed, "position": self.noise.position, "kept": self.kept}
 
-    def set_extra_state(self, state: dict[str, int]) -> None:
+    def set_extra_state(self, state: dict[str, Any]) -> None:
         """See :meth:`get_extra_state`; the stream (the rank) is not part of the state."""
         self.noise.seed, self.noise.position = state["seed"], state["position"]
+        kept = state.get("kept")  # older states have none
+        self.kept = None if kept is None else kept.to(self.mu.device, copy=True)
 
 
 def _random_parameters(net: nn.Module, bayesian: str) -> dict[str, nn.Parameter]:

@@ -60,26 +60,28 @@ def read(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def require_epochs_left(checkpoint: Mapping[str, Any], path: Path, trainer: Trainer) -> None:
-    """Refuse to resume a run that has had all its epochs: `fit` would do nothing and report its end.
+def is_finished(checkpoint: Mapping[str, Any], path: Path, trainer: Trainer) -> bool:
+    """Whether a run has had exactly the epochs, or the steps, that it is asked to have.
 
     Raises:
-        UserError: if no epoch or no step is left, or if the checkpoint holds weights alone.
+        UserError: if it has had more, or if the checkpoint holds weights alone.
     """
     if "loops" not in checkpoint:
         raise UserError(f"{path} holds weights alone, from which training cannot go on.")
-    trained = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
-    if trainer.max_epochs not in (None, -1) and trained >= trainer.max_epochs:
-        raise UserError(
-            f"{path} has been trained for {trained} epochs already; --trainer.max_epochs "
-            f"(={trainer.max_epochs}) must be larger to train on."
-        )
-    steps = checkpoint["global_step"]
-    if trainer.max_steps not in (None, -1) and steps >= trainer.max_steps:
-        raise UserError(
-            f"{path} has been trained for {steps} steps already; --trainer.max_steps (={trainer.max_steps}) must be "
-            "larger to train on."
-        )
+    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    finished = False
+    for trained, name, limit in (
+        (epochs, "epochs", trainer.max_epochs),
+        (checkpoint["global_step"], "steps", trainer.max_steps),
+    ):
+        if limit not in (None, -1):
+            if trained > limit:
+                raise UserError(
+                    f"{path} has been trained for {trained} {name} already; --trainer.max_{name} (={limit}) must be "
+                    "larger to train on."
+                )
+            finished = finished or trained == limit
+    return finished
 
 
 @contextmanager

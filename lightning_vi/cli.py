@@ -93,6 +93,37 @@ class SaveConfig(SaveConfigCallback):
                 logger.log_hyperparams({"config": config})
 
 
+class PruningTrainer(Trainer):
+    """A Trainer that can also prune: Lightning makes a command of a Trainer's method, and options of its arguments."""
+
+    def prune(
+        self,
+        model: LightningModule,
+        datamodule: LightningDataModule,
+        ckpt_path: str | None = None,
+        fractions: Sequence[float] = (0.0, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99),
+        remove: float = 0.95,
+        draws: int | None = None,
+        published: dict[float, float] | None = None,
+    ) -> None:
+        """Score a checkpoint against the fraction of its weights removed, and write one with some removed.
+
+        Args:
+            model: The model.
+            datamodule: Its data.
+            ckpt_path: The checkpoint: last, best or a file.
+            fractions: Fractions of the weights to remove, by |mu|/sigma, lowest first.
+            remove: The fraction that is removed in the checkpoint that is written.
+            draws: Weight draws of the predictive distribution, by default the model's.
+            published: Figures to show beside ours: errors (or RMSE) by fraction removed, which are added to ours.
+        """
+        try:  # jsonargparse checks the values only
+            figures = {float(fraction): score for fraction, score in (published or {}).items()}
+        except ValueError as error:
+            raise UserError(f"--published (={published}): expected fractions with their figures.") from error
+        Session(self, model, datamodule).prune(ckpt_path, fractions, remove, draws, figures)
+
+
 class CommandLine(LightningCLI):
     """Parses a command line, builds what it names and runs it."""
 
@@ -102,6 +133,7 @@ class CommandLine(LightningCLI):
             LightningModule,
             LightningDataModule,
             save_config_callback=SaveConfig,
+            trainer_class=PruningTrainer,
             # The folder is the run's own, except without a logger.
             save_config_kwargs={"overwrite": True},
             # Abbreviations would make a new option change what an old command line means.
@@ -125,6 +157,7 @@ class CommandLine(LightningCLI):
             "validate": {*common, "dataloaders", "verbose"},
             "test": {*common, "dataloaders", "verbose"},
             "predict": {*common, "dataloaders", "return_predictions"},
+            "prune": {"model", "datamodule"},
         }
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
@@ -199,6 +232,9 @@ class CommandLine(LightningCLI):
             given = settings["callbacks"] if isinstance(settings["callbacks"], list) else []
             if not any(isinstance(each, PredictionWriter | BasePredictionWriter) for each in given):
                 settings["callbacks"] = [*given, PredictionWriter()]
+        if self.subcommand == "prune" and isinstance(settings["callbacks"], list):
+            # The others' pictures and files are those of one set of weights.
+            settings["callbacks"] = [each for each in settings["callbacks"] if isinstance(each, ProgressBar)]
         return super().instantiate_trainer(**kwargs)
 
     def fit(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:

@@ -13,9 +13,9 @@ DEFAULTS = "trainer.yaml"
 
 
 def packaged() -> dict[str, Path]:
-    """The packaged configurations by name, sorted."""
+    """The packaged configurations by name, e.g. `bbb_mnist.yaml` or `table1/sgd_400.yaml`, sorted."""
     folder = Path(str(files("lightning_vi.configs")))
-    return {path.name: path for path in sorted(folder.glob("*.yaml"))}
+    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.yaml"))}
 
 
 def description(path: Path) -> str:
@@ -38,14 +38,13 @@ def find(name: str) -> Path:
         return configs[name]
     if path.is_dir():
         raise UserError(f"--config {name}: this is a folder, not a file.")
-    # A bare name may be a packaged one, a name with a folder only a file's.
-    bare = path.parent == Path()
-    candidates = [*path.parent.glob("*.yaml"), *(map(Path, configs) if bare else ())]
     # The suffix, which they share, would make any two names alike.
-    near = nearest(path.stem, (candidate.stem for candidate in candidates))
-    hint = f"Packaged: {', '.join(configs)}." if near is None else f"Did you mean '{path.with_name(near)}.yaml'?"
-    also = " and no packaged configuration has that name" if bare else ""
-    raise UserError(f"--config {name}: no such file{also}. {hint}")
+    here = {str(path.with_suffix("")): str(path) for path in path.parent.glob("*.yaml")}
+    candidates = {**{each.removesuffix(".yaml"): each for each in configs}, **here}
+    near = nearest(name.removesuffix(".yaml"), candidates)
+    top = ", ".join(each for each in configs if "/" not in each)
+    hint = f"Packaged: {top}." if near is None else f"Did you mean '{candidates[near]}'?"
+    raise UserError(f"--config {name}: no such file and no packaged configuration has that name. {hint}")
 
 
 def require_unique_keys(path: Path) -> None:

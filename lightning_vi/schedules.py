@@ -1,16 +1,22 @@
-"""Step sizes that are square summable but not summable: stochastic gradients converge almost surely.
+"""Step sizes gamma_t from each parameter group's own initial learning rate gamma_0.
+
+`t` counts the calls of `step`, one per epoch or one per update as the training loop is configured.
+
+Two schedules fall like 1/t. They are square summable but not summable, so that stochastic gradients converge almost
+surely, however long the run:
 
     sum_t gamma_t = infinity,    sum_t gamma_t^2 < infinity.
 
-Both schedules fall like 1/t. `t` counts the calls of `step`, one per epoch or one per update as the
-training loop is configured; gamma_0 is each parameter group's own initial learning rate.
+The cosine is for a run whose length is known, and ends at 0.
 
 References:
     Robbins, Monro 1951, A Stochastic Approximation Method, Ann. Math. Statist. 22(3) (the two conditions).
     Bottou 2012, Stochastic Gradient Descent Tricks (the first schedule with lambda = 1 / c).
+    Loshchilov, Hutter 2017, SGDR: Stochastic Gradient Descent with Warm Restarts, equation 5 (the cosine).
 """
 
 import math
+from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -49,3 +55,52 @@ class HarmonicLR(LRScheduler):
     def get_lr(self) -> list[float | Tensor]:
         """The learning rate of each parameter group at the current t."""
         return [gamma / (1.0 + self.last_epoch) for gamma in self.base_lrs]
+
+
+class CosineLR(LRScheduler):
+    """gamma_t = gamma_0 / 2 (1 + cos(pi t / T)): half a cosine over the whole run, and 0 from t = T on.
+
+    `t` counts epochs, and T is the trainer's `max_epochs`, which the modules here fill in as `epochs`; set it yourself
+    in a training loop of your own. T is no part of the state: a run that is resumed with more epochs goes on with the
+    rate that the longer run has at its t, which lies above the one where the shorter run stopped.
+    """
+
+    _epochs: int | None = None
+
+    @property
+    def epochs(self) -> int | None:
+        """T, None until it is set.
+
+        Raises:
+            UserError: if it is set to anything below 1.
+        """
+        return self._epochs
+
+    @epochs.setter
+    def epochs(self, epochs: int | None) -> None:
+        if epochs is None or epochs < 1:
+            raise UserError(
+                f"CosineLR: epochs (={epochs}) must be at least 1. It is the trainer's max_epochs, which max_steps "
+                "alone leaves open: give --trainer.max_epochs too."
+            )
+        self._epochs = epochs
+
+    def get_lr(self) -> list[float | Tensor]:
+        """The learning rate of each parameter group at the current t."""
+        if self.last_epoch == 0:
+            return list(self.base_lrs)  # T is not known yet where the schedule is made
+        if self._epochs is None:
+            raise UserError("CosineLR: epochs (=None) must be the length of the run. Set it before the first step.")
+        # In closed form, so that a resumed run has the same rates to the bit.
+        share = 0.5 * (1.0 + math.cos(math.pi * min(self.last_epoch / self._epochs, 1.0)))
+        return [gamma * share for gamma in self.base_lrs]
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `torch.optim.lr_scheduler.LRScheduler.state_dict`; without T."""
+        return {name: value for name, value in super().state_dict().items() if name != "_epochs"}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on at the saved t, with the rate that it has in this run."""
+        super().load_state_dict(state_dict)
+        if self._epochs is not None:
+            self._update_lr(self.last_epoch)

@@ -9,28 +9,41 @@ from rich.table import Table
 LABELS = {
     "error": ("error", "{:.2f} %"),
     "error_mean": ("error, posterior mean", "{:.2f} %"),
+    "error_members": ("error, single members", "{:.2f} %"),
     "nll": ("NLL per example", "{:.4f} nats"),
     "ece": ("ECE", "{:.4f}"),
     "brier": ("Brier score", "{:.4f}"),
     "rmse": ("RMSE", "{:.4g}"),
     "rmse_mean": ("RMSE, posterior mean", "{:.4g}"),
+    "rmse_members": ("RMSE, single members", "{:.4g}"),
     "elbo": ("ELBO per example", "{:.4f} nats"),
 }
 """What a score is called in the table, and how it is written; another's name is shown as it is logged."""
 
 
 def score_rows(scores: Mapping[str, float]) -> dict[str, str]:
-    """Rows for scores such as `test/error`, in the order of :data:`LABELS`, others last."""
+    """Rows for scores such as `test/error`: one split after another, each in the order of :data:`LABELS`."""
     order = list(LABELS)
-    names = sorted(scores, key=lambda name: order.index(_score(name)) if _score(name) in LABELS else len(order))
+    splits = list(dict.fromkeys(_split(name) for name in scores))
+    names = sorted(
+        scores,
+        key=lambda name: (
+            splits.index(_split(name)),
+            order.index(_score(name)) if _score(name) in LABELS else len(order),
+        ),
+    )
     rows = {}
     for name in names:
-        split, _, score = name.rpartition("/")
+        split, score = _split(name), _score(name)
         label, form = LABELS.get(score, (score, "{:.4g}"))
         if f"{name}_mean" in scores:
             label = f"{label}, draws averaged"
         rows[f"{split} {label}".strip()] = form.format(scores[name])
     return rows
+
+
+def _split(name: str) -> str:
+    return name.rpartition("/")[0]
 
 
 def _score(name: str) -> str:

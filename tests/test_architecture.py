@@ -11,7 +11,7 @@ FLOORS = [
     {"errors", "functional", "plots"},
     {"noise", "priors", "posteriors", "likelihoods", "weighting", "schedules", "networks"},
     {"reparameterisation", "bayesian"},
-    {"estimators", "objectives", "predictive"},
+    {"estimators", "objectives", "predictive", "pruning"},
     {"metrics", "modules"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

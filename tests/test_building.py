@@ -112,7 +112,7 @@ def test_rebuilt_from_a_checkpoint_in_another_process(built: dict[str, Any], tmp
         assert (model.input_shape, model.target_size, model.model.prior.pi) == ((1, 8, 8), 10, 0.25)
         optimizers, schedulers = model.configure_optimizers()
         assert optimizers[0].defaults["lr"] == 0.01, optimizers
-        assert schedulers[0].T_max == 60
+        assert type(schedulers[0]).__name__ == "CosineLR"
         print(model.model.mu.double().sum().item())
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)

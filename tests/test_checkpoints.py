@@ -79,16 +79,22 @@ def test_refuses_what_is_no_checkpoint(content: object, tmp_path: Path, capsys: 
     assert capsys.readouterr().out == ""
 
 
-def test_an_epoch_must_be_left(tmp_path: Path) -> None:
+def test_a_run_is_finished_when_it_has_had_all_its_epochs_or_steps(tmp_path: Path) -> None:
     checkpoint = {"loops": {"fit_loop": {"epoch_progress": {"current": {"processed": 3}}}}, "global_step": 30}
-    checkpoints.require_epochs_left(checkpoint, tmp_path, make_trainer(False, max_epochs=4))
-    checkpoints.require_epochs_left(checkpoint, tmp_path, make_trainer(False, max_epochs=-1))
-    with pytest.raises(UserError, match=r"trained for 3 epochs already; --trainer.max_epochs \(=3\)"):
-        checkpoints.require_epochs_left(checkpoint, tmp_path, make_trainer(False, max_epochs=3))
-    with pytest.raises(UserError, match=r"trained for 30 steps already; --trainer.max_steps \(=30\)"):
-        checkpoints.require_epochs_left(checkpoint, tmp_path, make_trainer(False, max_epochs=4, max_steps=30))
+
+    def is_finished(**settings: int) -> bool:
+        return checkpoints.is_finished(checkpoint, tmp_path, make_trainer(False, **settings))
+
+    assert not is_finished(max_epochs=4)
+    assert not is_finished(max_epochs=-1)
+    assert is_finished(max_epochs=3)
+    assert is_finished(max_epochs=4, max_steps=30)
+    with pytest.raises(UserError, match=r"trained for 3 epochs already; --trainer.max_epochs \(=2\)"):
+        is_finished(max_epochs=2)
+    with pytest.raises(UserError, match=r"trained for 30 steps already; --trainer.max_steps \(=29\)"):
+        is_finished(max_epochs=4, max_steps=29)
     with pytest.raises(UserError, match="weights alone"):
-        checkpoints.require_epochs_left({"state_dict": {}}, tmp_path, make_trainer(False))
+        checkpoints.is_finished({"state_dict": {}}, tmp_path, make_trainer(False))
 
 
 def test_weights_that_do_not_fit_are_told(tmp_path: Path) -> None:

@@ -1,14 +1,20 @@
 """Every shipped configuration through the real command line, cut short."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from lightning_vi import named_configs
 from lightning_vi.__main__ import main
+from lightning_vi.table.command import read
+from lightning_vi.table.rows import select
+from lightning_vi.table.runs import runs_of
 
 OVERLAYS = {"wandb.yaml", "tensorboard.yaml"}
-CONFIGS = sorted(set(named_configs.packaged()) - OVERLAYS - {named_configs.DEFAULTS})
+TABLES = [name for name in named_configs.packaged() if name.startswith("table1") and "/" not in name]
+ROWS = [name for name in named_configs.packaged() if name.startswith("table1/")]
+CONFIGS = sorted(set(named_configs.packaged()) - OVERLAYS - {named_configs.DEFAULTS} - {*TABLES, *ROWS})
 ON_MNIST = [name for name in CONFIGS if name.endswith("_mnist.yaml")]
 SHORT = [
     "--trainer.accelerator=cpu",
@@ -58,6 +64,45 @@ def test_runs_on_mnist(config: str, mnist_root: Path) -> None:
     run(config, f"--data.root={mnist_root}")
 
 
+@pytest.mark.parametrize("config", ROWS)
+def test_a_row_of_table1_trains_the_network_that_the_table_states(config: str, mnist_root: Path) -> None:
+    # Two hidden layers of U units: 784 U + U + U^2 + U + 10 U + 10 weights.
+    units = int(config.removesuffix(".yaml").rpartition("_")[2])
+    weights = {400: 478_410, 800: 1_276_810, 1200: 2_395_210}[units] * (5 if "ensemble" in config else 1)
+    draws = ["--model.draws=2", "--model.val_draws=2"] if "bbb" in config else []
+    assert main(["fit", f"--config={config}", *SHORT, *draws, f"--data.root={mnist_root}"]) == 0
+    (results,) = Path("runs").glob(f"{config.removesuffix('.yaml')}/version_0/results.json")
+    assert json.loads(results.read_text())["weights"] == weights
+
+
+@pytest.mark.parametrize("config", ROWS)
+def test_a_row_of_table1_runs_without_mnist(config: str) -> None:
+    draws = ["--model.draws=2", "--model.val_draws=2"] if "bbb" in config else []
+    assert main(["fit", f"--config={config}", *SHORT, *draws, "--data=Digits"]) == 0
+
+
+@pytest.mark.parametrize("config", TABLES)
+def test_tables_can_be_read_and_name_configurations_that_are_there(config: str) -> None:
+    table = read(config)
+    for run in runs_of(table):
+        assert run.epochs > 0
+        assert f"table1/{run.row.configs[0].removeprefix('table1/')}" in ROWS
+
+
+def test_a_row_of_the_papers_protocol_runs() -> None:
+    table = read("table1_paper.yaml")
+    for name in ("sgd-400", "bbb-mixture-400"):
+        (run,) = runs_of(select(table, [name], [0]))
+        draws = ["--model.draws=2", "--model.val_draws=2"] if "bbb" in name else []
+        assert main([*run.arguments(), *SHORT, *draws, "--data=Digits"]) == 0
+
+
+def test_a_setting_of_the_papers_grid_runs() -> None:
+    runs = runs_of(read("table1_paper_grid.yaml"))
+    assert len(runs) == 3 * 4 * 3 * 3 * 3
+    assert main([*runs[-1].arguments(), *SHORT, "--model.draws=2", "--model.val_draws=2", "--data=Digits"]) == 0
+
+
 def test_tensorboard_overlay() -> None:
     assert main(["fit", "--config=bbb_digits.yaml", "--config=tensorboard.yaml", *SHORT]) == 0
     assert list(Path("runs/tensorboard/bbb_digits").glob("version_0/events.*"))
@@ -74,6 +119,6 @@ def test_wandb_overlay(monkeypatch: pytest.MonkeyPatch) -> None:
     wandb.finish()
     (file,) = Path("runs/wandb").glob("offline-run-*/run-*.wandb")
     content = file.read_bytes()
-    for expected in (b"CosineAnnealingLR", b"limit_train_batches", b"val/nll", b"test/error", b"bbb_digits"):
+    for expected in (b"CosineLR", b"limit_train_batches", b"val/nll", b"test/error", b"bbb_digits"):
         assert expected in content, expected
     assert list(Path("runs/wandb").glob("offline-run-*/files/media/images/**/*.png"))

@@ -13,7 +13,7 @@ from lightning_vi.errors import UserError
 def test_overview_names_commands_and_configurations(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(args) == 0
     out = capsys.readouterr().out
-    for name in (*COMMANDS, *named_configs.packaged()):
+    for name in (*COMMANDS, *(name for name in named_configs.packaged() if "/" not in name), "table1/*.yaml"):
         assert f"  {name} " in out
 
 
@@ -28,15 +28,21 @@ def test_help_imports_neither_torch_nor_lightning() -> None:
 
 
 def test_commands_are_those_of_the_command_line() -> None:
-    assert list(COMMANDS) == list(cli.CommandLine.subcommands())
+    assert list(COMMANDS) == [*cli.CommandLine.subcommands(), "table"]
+
+
+ALL = "fit, validate, test, predict, prune, table"
 
 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
         (["fti"], "there is no command 'fti'. Did you mean 'fit'?"),
-        (["xyz"], "there is no command 'xyz'. Commands: fit, validate, test, predict."),
-        (["--config", "a.yaml", "fit"], "--config: the command comes first: fit, validate, test, predict."),
+        (["xyz"], f"there is no command 'xyz'. Commands: {ALL}."),
+        (
+            ["--config", "a.yaml", "fit"],
+            f"--config: the command comes first: {ALL}.",
+        ),
     ],
 )
 def test_a_wrong_command_is_told_in_a_line(args: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

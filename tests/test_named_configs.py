@@ -14,7 +14,10 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_packaged_are_those_of_the_folder() -> None:
-    assert sorted(named_configs.packaged()) == sorted(path.name for path in (ROOT / "configs").glob("*.yaml"))
+    folder = ROOT / "configs"
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.yaml"))
+    assert sorted(named_configs.packaged()) == names
+    assert {"bbb_mnist.yaml", "table1/sgd_400.yaml"} <= set(names)
     assert named_configs.DEFAULTS in named_configs.packaged()
 
 
@@ -39,8 +42,9 @@ def test_a_file_of_that_name_wins(tmp_path: Path) -> None:
     [
         ("bbb_mnits.yaml", "Did you mean 'bbb_mnist.yaml'?"),
         ("bbb_mnist", "Did you mean 'bbb_mnist.yaml'?"),
+        ("table1/sgd_40.yaml", "Did you mean 'table1/sgd_400.yaml'?"),
         ("mien.yaml", "Did you mean 'mine.yaml'?"),
-        ("folder/one.yaml", "no such file. Packaged:"),
+        ("folder/one.yaml", "has that name. Packaged:"),
         ("zzz.yaml", "Packaged: bbb_digits.yaml"),
         ("folder", "a folder"),
     ],

@@ -1,7 +1,7 @@
 import functools
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -10,10 +10,10 @@ import torch
 from jsonargparse import ArgumentParser
 from lightning.pytorch.cli import LRSchedulerCallable
 from torch.optim import SGD
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from lightning_vi.errors import UserError
-from lightning_vi.schedules import HarmonicLR, InverseTimeLR
+from lightning_vi.schedules import CosineLR, HarmonicLR, InverseTimeLR
 
 
 def optimizer(*rates: float) -> SGD:
@@ -54,22 +54,58 @@ def test_the_rates_are_square_summable_but_not_summable() -> None:
         assert (found[1_000:] ** 2).sum() == pytest.approx(0.9 * c**2 / 1_000, rel=0.02)
 
 
-@pytest.mark.parametrize("kind", [InverseTimeLR, HarmonicLR])
-def test_a_resumed_schedule_goes_on_where_it_was(kind: type[LRScheduler]) -> None:
-    def make() -> LRScheduler:
-        sgd = optimizer(0.5, 0.01)
-        return InverseTimeLR(sgd, c=2.0) if kind is InverseTimeLR else HarmonicLR(sgd)
+def cosine(sgd: SGD, epochs: int = 12) -> CosineLR:
+    scheduler = CosineLR(sgd)
+    scheduler.epochs = epochs
+    return scheduler
 
-    unbroken = list(rates(make(), 12))
-    first, second = make(), make()
-    head = list(rates(first, 5))
+
+def load(saved: LRScheduler, scheduler: LRScheduler) -> None:
+    """Load a schedule and its optimizer into another by way of a file."""
     file = io.BytesIO()
-    torch.save({"scheduler": first.state_dict(), "optimizer": first.optimizer.state_dict()}, file)
+    torch.save({"scheduler": saved.state_dict(), "optimizer": saved.optimizer.state_dict()}, file)
     file.seek(0)
-    state = torch.load(file, weights_only=True)
-    second.optimizer.load_state_dict(state["optimizer"])
-    second.load_state_dict(state["scheduler"])
+    loaded = torch.load(file, weights_only=True)
+    scheduler.optimizer.load_state_dict(loaded["optimizer"])
+    scheduler.load_state_dict(loaded["scheduler"])
+
+
+@pytest.mark.parametrize("make", [functools.partial(InverseTimeLR, c=2.0), HarmonicLR, cosine], ids=str)
+def test_a_resumed_schedule_goes_on_where_it_was(make: Callable[[SGD], LRScheduler]) -> None:
+    unbroken = list(rates(make(optimizer(0.5, 0.01)), 12))
+    first, second = make(optimizer(0.5, 0.01)), make(optimizer(0.5, 0.01))
+    head = list(rates(first, 5))
+    load(first, second)
     assert head + list(rates(second, 7)) == unbroken
+
+
+@pytest.mark.parametrize("epochs", [1, 7, 300])
+def test_cosine_is_torchs_up_to_its_end_and_zero_beyond(epochs: int) -> None:
+    found = list(rates(cosine(optimizer(0.5, 0.01), epochs), epochs + 5))
+    torchs = list(rates(CosineAnnealingLR(optimizer(0.5, 0.01), T_max=epochs), epochs + 1))
+    np.testing.assert_allclose(found[: epochs + 1], torchs, rtol=1e-9, atol=1e-14)
+    assert found[epochs:] == [[0.0, 0.0]] * 5
+
+
+def test_a_cosine_resumed_for_longer_goes_on_with_the_longer_runs_rates() -> None:
+    short, long = cosine(optimizer(0.5, 0.01), 5), cosine(optimizer(0.5, 0.01), 12)
+    list(rates(short, 5))
+    load(short, long)
+    resumed = list(rates(long, 7))
+    assert [group["lr"] for group in short.optimizer.param_groups] == [0.0, 0.0]
+    assert resumed == list(rates(cosine(optimizer(0.5, 0.01), 12), 12))[5:]
+
+
+def test_a_cosine_has_to_know_the_length_of_the_run() -> None:
+    scheduler = CosineLR(optimizer(0.5))
+    assert scheduler.epochs is None
+    assert scheduler.get_last_lr() == [0.5]
+    scheduler.optimizer.step()
+    with pytest.raises(UserError, match=r"CosineLR: epochs \(=None\) must be the length of the run"):
+        scheduler.step()
+    for unknown in (None, -1, 0):
+        with pytest.raises(UserError, match=rf"CosineLR: epochs \(={unknown}\) .* give --trainer.max_epochs too"):
+            scheduler.epochs = unknown
 
 
 def test_schedules_are_chosen_by_class_path() -> None:
@@ -82,6 +118,9 @@ def test_schedules_are_chosen_by_class_path() -> None:
     chosen = {"class_path": "lightning_vi.schedules.HarmonicLR"}
     harmonic = parser.instantiate(parser.parse_object({"lr_scheduler": chosen})).lr_scheduler(optimizer(0.1))
     assert isinstance(harmonic, HarmonicLR)
+    chosen = {"class_path": "lightning_vi.schedules.CosineLR"}
+    whole_run = parser.instantiate(parser.parse_object({"lr_scheduler": chosen})).lr_scheduler(optimizer(0.1))
+    assert isinstance(whole_run, CosineLR)
 
 
 @pytest.mark.parametrize("c", [0.0, -1.0, math.inf, math.nan])

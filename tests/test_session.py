@@ -1,6 +1,7 @@
 """The commands from end to end on the bundled digits."""
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ SMALL = [
     "--trainer.accelerator=cpu",
     "--model.draws=3",
     "--model.val_draws=2",
-    "--model.lr_scheduler.T_max=4",
+    "--model.lr_scheduler=HarmonicLR",
     "--model.net.hidden=[8]",
 ]
 
@@ -35,6 +36,11 @@ def run_folder(version: int, name: str = "bbb_digits") -> Path:
 def load(version: int, file: str = "last") -> dict[str, Any]:
     checkpoint: dict[str, Any] = torch.load(run_folder(version) / "checkpoints" / f"{file}.ckpt", weights_only=True)
     return checkpoint
+
+
+def load_results(version: int) -> dict[str, Any]:
+    results: dict[str, Any] = json.loads((run_folder(version) / "results.json").read_text())
+    return results
 
 
 def table(out: str) -> dict[str, str]:
@@ -56,6 +62,11 @@ def test_fit_ends_with_the_table_of_the_final_epoch(capsys: pytest.CaptureFixtur
         "test NLL per example",
         "test ECE",
         "test Brier score",
+        "val error, draws averaged",
+        "val error, posterior mean",
+        "val NLL per example",
+        "val ECE",
+        "val Brier score",
         "train ELBO per example",
         "parameters",
         "wall time",
@@ -109,9 +120,19 @@ def test_every_fit_has_its_folder_and_last_goes_on_with_the_newest(capsys: pytes
     assert straight["global_step"] == resumed["global_step"]
     for name in ("model.mu", "model.rho"):
         assert torch.equal(straight["state_dict"][name], resumed["state_dict"][name]), name
-    capsys.readouterr()
-    assert fit("--trainer.max_epochs=4", "--ckpt_path=last") == 2
-    assert "has been trained for 4 epochs already" in capsys.readouterr().err
+    trained = table(capsys.readouterr().out)
+    # What such a run may have lost is its test.
+    assert fit("--trainer.max_epochs=4", "--ckpt_path=last") == 0
+    captured = capsys.readouterr()
+    assert "has been trained for 4 epochs already. Testing it." in captured.err
+    again = table(captured.out)
+    assert {name: again[name] for name in again if name.startswith(("test", "val"))} == {
+        name: trained[name] for name in trained if name.startswith(("test", "val"))
+    }
+    assert load_results(3)["curves"] == load_results(2)["curves"] == load_results(0)["curves"]
+    assert load_results(3)["seconds"] == pytest.approx(load_results(2)["seconds"], abs=1.0)
+    assert fit("--trainer.max_epochs=3", "--ckpt_path=last") == 2
+    assert "has been trained for 4 epochs already; --trainer.max_epochs (=3) must be larger" in capsys.readouterr().err
 
 
 def test_test_validate_and_predict_from_a_checkpoint(capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,10 +140,11 @@ def test_test_validate_and_predict_from_a_checkpoint(capsys: pytest.CaptureFixtu
     fitted = table(capsys.readouterr().out)
     assert main(["test", *SMALL, "--ckpt_path=last"]) == 0
     tested = table(capsys.readouterr().out)
-    assert tested == {name: fitted[name] for name in fitted if not name.startswith(("train", "wall"))}
+    assert tested == {name: fitted[name] for name in fitted if not name.startswith(("train", "val", "wall"))}
     assert main(["validate", *SMALL, "--ckpt_path=best"]) == 0
     validated = table(capsys.readouterr().out)
     assert "val error, draws averaged" in validated
+    assert validated.keys() == {name for name in fitted if not name.startswith(("train", "test", "wall"))}
     assert validated["checkpoint"].endswith("best.ckpt")
     assert main(["predict", *SMALL, "--ckpt_path=last"]) == 0
     (file,) = Path("runs").glob("*/*/predictions.csv")

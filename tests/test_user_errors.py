@@ -23,7 +23,7 @@ OPTIONS = {
     "--model.draws=many": "model.draws: expected int, got 'many'.",
     "--model.net.hidden=10": "model.net.hidden: expected a list, got '10'.",
     "--model.optimizer.lr=fast": "model.optimizer.lr: expected float, got 'fast'.",
-    "--model.lr_scheduler.T_max=x": "model.lr_scheduler.T_max: expected int, got 'x'.",
+    "--model.lr_scheduler.last_epoch=x": "model.lr_scheduler.last_epoch: expected int, got 'x'.",
     "--test_checkpoint=lst": ("test_checkpoint: expected 'last', 'best', 'none', got 'lst'. Did you mean 'last'?"),
     "--seed_everything=x": "seed_everything: expected bool or int, got 'x'.",
     # class
@@ -136,7 +136,7 @@ def test_a_few_names_are_listed_where_none_is_near(capsys: pytest.CaptureFixture
     assert main([*DIGITS, "--model=Xyz"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("lightning-vi: model: there is no class 'Xyz'. Known: ")
-    assert "BayesByBackprop, PointEstimate" in err
+    assert "BayesByBackprop, DeepEnsemble, PointEstimate" in err
 
 
 def test_shorten() -> None:

@@ -1,20 +1,20 @@
 """Bayes by Backprop: stochastic gradient descent on the negative evidence lower bound of a network's weights."""
 
 import time
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_info
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Adam
 
 from lightning_vi.bayesian import BayesianModule
 from lightning_vi.errors import UserError
 from lightning_vi.estimators import Estimator, WeightSampling
 from lightning_vi.likelihoods import Categorical, Likelihood
-from lightning_vi.metrics import Scores, scores_for
 from lightning_vi.modules.supervised import SPLITS, Batch, SupervisedModule, build_network
 from lightning_vi.networks import Network
 from lightning_vi.objectives import Epoch, Objective, negative_elbo
@@ -56,6 +56,8 @@ class BayesByBackprop(SupervisedModule):
         Blundell, Cornebise, Kavukcuoglu and Wierstra (2015), Weight Uncertainty in Neural Networks. ICML.
     """
 
+    single = "mean"
+
     def __init__(
         self,
         net: Network,
@@ -89,7 +91,11 @@ class BayesByBackprop(SupervisedModule):
         self.draws = draws
         self.val_draws = val_draws
         self.compile_draws = compile
-        self.scores_at_mean = nn.ModuleDict({split: scores_for(likelihood, target_size) for split in SPLITS})
+
+    @property
+    def weights(self) -> int:
+        """Number of weights of the network: a random one has two parameters, and counts once."""
+        return super().weights - self.model.rho.numel()
 
     def setup(self, stage: str) -> None:
         """Give every device training noise of its own, and the same for evaluation."""
@@ -122,22 +128,11 @@ class BayesByBackprop(SupervisedModule):
         """p(y | x) of the single network at the posterior mean."""
         return Predictive(self.likelihood, self.model(inputs, self.model.mean()).unsqueeze(0))
 
+    def single_predictives(self, inputs: Tensor, predictive: Predictive) -> Iterable[Predictive]:
+        """See :meth:`predictive_at_mean`."""
+        yield self.predictive_at_mean(inputs)
+
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Score a batch of the validation split; during training, where it recurs, with fewer draws."""
         draws = self.val_draws if self.trainer.state.fn == TrainerFn.FITTING else self.draws
         return self._score(SPLITS[dataloader_idx], batch, self.predictive(batch[0], draws))
-
-    def _score(self, split: str, batch: Batch, predictive: Predictive) -> dict[str, Any]:
-        self._scores_at_mean(split).update(self.predictive_at_mean(batch[0]), batch[1])
-        return super()._score(split, batch, predictive)
-
-    def _scores_at_mean(self, split: str) -> Scores:
-        scores = self.scores_at_mean[split]
-        assert isinstance(scores, Scores)
-        return scores
-
-    def _log_scores(self, split: str) -> None:
-        scores = self._scores_at_mean(split)
-        self.log(f"{split}/{scores.headline}_mean", scores.compute()[scores.headline], sync_dist=True)
-        scores.reset()
-        super()._log_scores(split)

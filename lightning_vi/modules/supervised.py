@@ -2,19 +2,23 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LightningCLI, LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from lightning_vi.likelihoods import Likelihood
 from lightning_vi.metrics import Scores, scores_for
+from lightning_vi.modules.random_state import random_state, restore_random_state
 from lightning_vi.modules.training_set import epoch_of
 from lightning_vi.networks import Network
 from lightning_vi.objectives import Epoch, Objective
 from lightning_vi.predictive import Predictive
+from lightning_vi.schedules import CosineLR
 
 Batch = tuple[Tensor, Tensor]
 SPLITS = ("val", "test")
@@ -27,6 +31,12 @@ class SupervisedModule(LightningModule, ABC):
     and exact over the epoch (not a running mean), ``train/loss_step`` every ``log_every_n_steps`` steps, and the
     likelihood's scores as ``val/...`` and ``test/...``.
 
+    A module that averages networks names in ``single`` what it is compared with: the headline score of its
+    :meth:`single_predictives` is logged beside its own, e.g. ``val/error_mean`` for ``single = "mean"``.
+
+    A checkpoint keeps PyTorch's global random state, so that a resumed run goes on with the next dropout mask. With
+    several devices it is that of rank 0 alone; the masks of the others are drawn afresh.
+
     Args:
         input_shape: Shape of one input, without the batch.
         target_size: Number of classes, or dimension of the target.
@@ -34,6 +44,8 @@ class SupervisedModule(LightningModule, ABC):
         optimizer: Takes the parameters and gives an optimizer.
         lr_scheduler: Takes the optimizer and gives a scheduler, which steps once per epoch.
     """
+
+    single: str | None = None
 
     def __init__(
         self,
@@ -50,10 +62,15 @@ class SupervisedModule(LightningModule, ABC):
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
         self.scores = nn.ModuleDict({split: scores_for(likelihood, target_size) for split in SPLITS})
+        self.single_scores = nn.ModuleDict(
+            {split: scores_for(likelihood, target_size) for split in SPLITS if self.single is not None}
+        )
         self._epoch: Epoch | None = None
         # Of the steps of this epoch: the sums of NLL and KL, and their number; saved, to resume inside an epoch.
         self._totals = torch.zeros(2)
         self._steps = 0
+        # Of the checkpoint that training goes on from, until it does.
+        self._random_state: dict[str, Tensor] | None = None
         self._keep_plain_hyperparameters()
 
     def _keep_plain_hyperparameters(self) -> None:
@@ -72,14 +89,26 @@ class SupervisedModule(LightningModule, ABC):
     def predictive(self, inputs: Tensor) -> Predictive:
         """p(y | x, D) for inputs (B, ...)."""
 
+    def single_predictives(self, inputs: Tensor, predictive: Predictive) -> Iterable[Predictive]:
+        """p(y | x) of single networks, scored together, for inputs (B, ...) whose :meth:`predictive` is given."""
+        return ()
+
     def forward(self, inputs: Tensor) -> Predictive:
         """See :meth:`predictive`."""
         return self.predictive(inputs)
 
+    @property
+    def weights(self) -> int:
+        """Number of weights of the network, or of all networks; parameters of the likelihood are none of them."""
+        return sum(p.numel() for p in self.parameters()) - sum(p.numel() for p in self.likelihood.parameters())
+
     def on_train_start(self) -> None:
-        """Take N and M from the trainer."""
+        """Take N and M from the trainer, and the random state from the checkpoint: setting up has drawn numbers."""
         self._epoch = epoch_of(self.trainer)
         self._totals = self._totals.to(self.device)
+        if self._random_state is not None and self.global_rank == 0:
+            restore_random_state(self._random_state, self.device)
+        self._random_state = None
 
     def on_train_epoch_start(self) -> None:
         """Start the epoch's totals; Lightning leaves this out where a run resumes inside an epoch."""
@@ -114,13 +143,16 @@ class SupervisedModule(LightningModule, ABC):
         return {"loss": nll + kl, "nll": nll, "kl": kl, "elbo": -nll - kl}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the totals of the epoch so far."""
+        """Keep the totals of the epoch so far, and the random state."""
         checkpoint["epoch_totals"] = {"sums": self._totals, "steps": self._steps}
+        checkpoint["random_state"] = random_state(self.device)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with them."""
-        totals = checkpoint["epoch_totals"]
-        self._totals, self._steps = totals["sums"], totals["steps"]
+        """Go on with them where training does; weights that are only used, or of another origin, need neither."""
+        if self._trainer is not None and self._trainer.state.fn == TrainerFn.FITTING:
+            totals = checkpoint.get("epoch_totals", {"sums": torch.zeros(2), "steps": 0})
+            self._totals, self._steps = totals["sums"], totals["steps"]
+            self._random_state = checkpoint.get("random_state")
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Score a batch of the validation split; a second loader is the test split, for its curve over epochs."""
@@ -135,14 +167,11 @@ class SupervisedModule(LightningModule, ABC):
         return self.predictive(batch if isinstance(batch, Tensor) else batch[0])
 
     def _score(self, split: str, batch: Batch, predictive: Predictive) -> dict[str, Any]:
-        targets = batch[1]
-        self._scores(split).update(predictive, targets)
+        inputs, targets = batch
+        _scores(self.scores, split).update(predictive, targets)
+        for each in self.single_predictives(inputs, predictive):
+            _scores(self.single_scores, split).update(each, targets)
         return {"predictive": predictive, "targets": targets}
-
-    def _scores(self, split: str) -> Scores:
-        scores = self.scores[split]
-        assert isinstance(scores, Scores)
-        return scores
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the validation split, and of the test split where it is watched."""
@@ -154,22 +183,36 @@ class SupervisedModule(LightningModule, ABC):
         self._log_scores("test")
 
     def _log_scores(self, split: str) -> None:
-        scores = self._scores(split)
-        # torchmetrics has gathered the counts of all devices; sync_dist says so to Lightning, which would warn.
-        self.log_dict({f"{split}/{name}": value for name, value in scores.compute().items()}, sync_dist=True)
+        scores = _scores(self.scores, split)
+        values = scores.compute()
         scores.reset()
+        if self.single is not None:
+            single = _scores(self.single_scores, split)
+            values[f"{single.headline}_{self.single}"] = single.compute()[single.headline]
+            single.reset()
+        # torchmetrics has gathered the counts of all devices; sync_dist says so to Lightning, which would warn.
+        self.log_dict({f"{split}/{name}": value for name, value in values.items()}, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         """The optimizer, and the scheduler if there is one."""
         optimizer = self.optimizer(self.parameters())
         if self.lr_scheduler is None:
             return optimizer
-        return LightningCLI.configure_optimizers(self, optimizer, self.lr_scheduler(optimizer))
+        scheduler = self.lr_scheduler(optimizer)
+        if isinstance(scheduler, CosineLR) and self._trainer is not None:
+            scheduler.epochs = self._trainer.max_epochs
+        return LightningCLI.configure_optimizers(self, optimizer, scheduler)
 
 
 def build_network(net: Network, input_shape: tuple[int, ...], target_size: int, likelihood: Likelihood) -> nn.Module:
     """The network itself, or what its class makes of the data's shape."""
     return net if isinstance(net, nn.Module) else net(tuple(input_shape), likelihood.output_size(target_size))
+
+
+def _scores(scores: nn.ModuleDict, split: str) -> Scores:
+    found = scores[split]
+    assert isinstance(found, Scores)
+    return found
 
 
 def _is_plain(value: object) -> bool:

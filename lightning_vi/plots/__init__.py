@@ -7,6 +7,8 @@ so that anything may import them.
 
 from lightning_vi.plots.bands import predictive_bands as predictive_bands
 from lightning_vi.plots.curves import learning_curves as learning_curves
+from lightning_vi.plots.error_curves import errors_over_epochs as errors_over_epochs
 from lightning_vi.plots.images import image_grid as image_grid
+from lightning_vi.plots.pruning import pruning_curve as pruning_curve
 from lightning_vi.plots.reliability import reliability_diagram as reliability_diagram
 from lightning_vi.plots.weights import signal_to_noise as signal_to_noise

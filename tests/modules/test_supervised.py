@@ -14,10 +14,11 @@ from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 from lightning_vi.errors import UserError
 from lightning_vi.estimators import WeightSampling
 from lightning_vi.likelihoods import Bernoulli, Categorical, Gaussian, Likelihood
-from lightning_vi.modules import BayesByBackprop, PointEstimate
-from lightning_vi.networks import MLP
+from lightning_vi.modules import BayesByBackprop, DeepEnsemble, PointEstimate
+from lightning_vi.networks import MLP, DropConnect
 from lightning_vi.posteriors import SoftplusScale
 from lightning_vi.predictive import Predictive
+from lightning_vi.schedules import CosineLR
 from lightning_vi.weighting import Geometric, Uniform, Weighting
 
 pytestmark = pytest.mark.filterwarnings(
@@ -264,6 +265,77 @@ def test_a_run_resumed_inside_an_epoch_ends_like_the_whole_run(tmp_path: Path) -
         assert resumed_metrics == metrics
 
 
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
+@pytest.mark.parametrize("draws_at_setup", [0, 3])
+def test_a_run_with_random_masks_is_resumed_to_the_bit(draws_at_setup: int, tmp_path: Path) -> None:
+    from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint
+
+    from lightning_vi.datamodules import Digits
+
+    def fit(path: Path | None = None) -> dict[str, Tensor]:
+        seed_everything(1 if path is None else 2, verbose=False)  # the masks do not come from the seed by chance
+        net = partial(MLP, hidden=[8], input_dropout=0.1, dropout=0.5, linear=DropConnect)
+        optimizer = partial(torch.optim.Adam, lr=0.01)
+        module = PointEstimate(net, (1, 8, 8), 10, optimizer=optimizer, lr_scheduler=CosineLR)
+        saver = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=5, save_top_k=-1, enable_version_counter=False)
+        disturbed = LambdaCallback(on_train_start=lambda trainer, module: torch.rand(draws_at_setup))
+        run = trainer(
+            max_epochs=3, callbacks=[disturbed, *([saver] if path is None else [])], enable_checkpointing=path is None
+        )
+        run.fit(module, Digits(seed=3), ckpt_path=path, weights_only=True)
+        return module.state_dict()
+
+    whole = fit()
+    for step in (5, 10, 15, 20):  # inside an epoch of ten steps, and at its end
+        torch.testing.assert_close(fit(tmp_path / f"step={step}.ckpt"), whole, rtol=0, atol=0)
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
+def test_only_a_resumed_run_takes_the_checkpoints_random_state(tmp_path: Path) -> None:
+    loader, path = DataLoader(data(), 5), tmp_path / "a.ckpt"
+    run = trainer()
+    run.fit(bayes(), loader)  # seeded with 1
+    run.save_checkpoint(path)
+    net = partial(MLP, hidden=[8])
+    loaded = BayesByBackprop.load_from_checkpoint(path, weights_only=True, net=net, optimizer=SGD)
+    torch.manual_seed(7)
+    trainer().fit(loaded, loader)
+    trainer().test(loaded, loader, ckpt_path=path, weights_only=True, verbose=False)
+    trainer().fit(loaded, loader)
+    assert torch.initial_seed() == 7
+    trainer(max_epochs=2).fit(loaded, loader, ckpt_path=path, weights_only=True)
+    assert torch.initial_seed() == 1
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
+def test_a_run_goes_on_from_a_checkpoint_of_another_origin(tmp_path: Path) -> None:
+    loader, path = DataLoader(data(), 5), tmp_path / "a.ckpt"
+    run = trainer()
+    run.fit(bayes(), loader)
+    run.save_checkpoint(path)
+    checkpoint = torch.load(path, weights_only=True)
+    del checkpoint["epoch_totals"], checkpoint["random_state"]
+    torch.save(checkpoint, path)
+    resumed = trainer(max_epochs=2)
+    resumed.fit(bayes(), loader, ckpt_path=path, weights_only=True)
+    assert "train/elbo" in resumed.callback_metrics
+
+
+def test_a_cosine_spans_the_run() -> None:
+    rates = []
+
+    class Recorded(BayesByBackprop):
+        def on_train_epoch_start(self) -> None:
+            super().on_train_epoch_start()
+            rates.append(self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    module = Recorded(nn.Linear(4, 2), (4,), 2, optimizer=partial(torch.optim.SGD, lr=0.1), lr_scheduler=CosineLR)
+    trainer(max_epochs=4).fit(module, DataLoader(data(), 5))
+    assert rates == pytest.approx([0.05 * (1 + math.cos(math.pi * t / 4)) for t in range(4)], rel=1e-12)
+    with pytest.raises(UserError, match=r"CosineLR: epochs \(=-1\) .* give --trainer.max_epochs too"):
+        trainer(max_steps=4, max_epochs=-1).fit(module, DataLoader(data(), 5))
+
+
 def bayes_on_digits() -> BayesByBackprop:
     seed_everything(1, verbose=False)
     optimizer = partial(torch.optim.Adam, lr=0.01)
@@ -319,3 +391,17 @@ def test_bits_as_targets() -> None:
 def test_no_draws_are_not_the_default_number_of_draws() -> None:
     with pytest.raises(UserError, match=r"draws \(=0\)"):
         bayes().predictive(torch.randn(2, 4), draws=0)
+
+
+@pytest.mark.parametrize(("units", "weights"), [(400, 478_410), (800, 1_276_810), (1200, 2_395_210)])
+def test_weights_are_those_of_the_network(units: int, weights: int) -> None:
+    net = partial(MLP, hidden=[units, units])
+    assert PointEstimate(net, (1, 28, 28), 10).weights == weights
+    assert BayesByBackprop(net, (1, 28, 28), 10).weights == weights
+    assert DeepEnsemble(net, (1, 28, 28), 10, members=2).weights == 2 * weights
+
+
+def test_weights_are_counted_once_and_without_the_likelihoods() -> None:
+    noise = Gaussian(0.1, learn=True)
+    assert PointEstimate(partial(MLP, hidden=[8]), (4,), 1, noise).weights == 5 * 8 + 9
+    assert BayesByBackprop(partial(MLP, hidden=[8]), (4,), 1, noise, bayesian="output.*").weights == 5 * 8 + 9

@@ -1,0 +1,63 @@
+"""What a run has come to, as data: `results.json` in its folder."""
+
+from pathlib import Path
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Timer
+
+from lightning_vi.callbacks import LearningCurves
+from lightning_vi.callbacks.run_folder import run_folder
+from lightning_vi.json_file import write_json
+from lightning_vi.modules.supervised import SupervisedModule
+
+FILE = "results.json"
+
+
+def write(trainer: Trainer, model: LightningModule, scores: dict[str, float], seconds: float) -> Path:
+    """Leave a run's results in its folder.
+
+    Args:
+        trainer: that has trained it; its `LearningCurves` give the curves.
+        model: that was trained.
+        scores: of the tested checkpoint.
+        seconds: time of this call's training; with Lightning's `Timer`, which a resumed run restores, its time counts.
+
+    Returns:
+        The file.
+    """
+    curves = [each.history for each in trainer.callbacks if isinstance(each, LearningCurves)]  # type: ignore[attr-defined]
+    parameters = sum(each.numel() for each in model.parameters())
+    timers = [each for each in trainer.callbacks if isinstance(each, Timer)]  # type: ignore[attr-defined]
+    path = run_folder(trainer) / FILE
+    write_json(
+        path,
+        {
+            "scores": scores,
+            "curves": curves[0] if curves else {},
+            # A run that was over when it was called has trained none.
+            "epochs": trainer.current_epoch or trainer.max_epochs,
+            "parameters": parameters,
+            "weights": model.weights if isinstance(model, SupervisedModule) else parameters,
+            "seconds": timers[0].time_elapsed() if timers else seconds,
+            "device": device(trainer),
+        },
+    )
+    return path
+
+
+def device(trainer: Trainer) -> str:
+    """What the trainer trains on, its number and its precision, e.g. `AMD EPYC, 1 thread, 32-true`."""
+    if trainer.strategy.root_device.type == "cuda":
+        name = f"{trainer.world_size} x {torch.cuda.get_device_name(trainer.strategy.root_device)}"
+    else:
+        threads = torch.get_num_threads()
+        name = f"{_processor()}, {threads} thread{'s' if threads > 1 else ''}"
+    return f"{name}, {trainer.precision}"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else "CPU"

@@ -1,0 +1,117 @@
+"""A table's report in Markdown."""
+
+from collections.abc import Sequence
+
+from lightning_vi.table.aggregate import Aggregate, Results, aggregate, missing
+from lightning_vi.table.cells import ONE_SEED, Column, comparison, decimals, details, figure, heading
+from lightning_vi.table.rows import Table
+
+
+def markdown(table: Table, results: Results, command: str) -> str:
+    """The report: how to read it, a line per row, what is missing, and all runs.
+
+    Args:
+        table: The table.
+        results: The results of its rows, by ascending seed; of rows and seeds without, it says so.
+        command: The command that makes the report.
+    """
+    aggregates = aggregate(table, results)
+    parts = [
+        f"# {table.title}",
+        _reading(table, aggregates),
+        f"Made by `{command}`.",
+        _grid([*comparison(table, aggregates), *details(table, aggregates)]),
+        *summary(table, results, aggregates),
+        "## Runs",
+        _runs(table, results),
+        *_devices(aggregates),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def summary(table: Table, results: Results, aggregates: Sequence[Aggregate]) -> list[str]:
+    """Sentences below the table: how many rows reach the published figures, and what is missing."""
+    sentences = []
+    compared = [each for each in aggregates if each.difference is not None]
+    if compared:
+        reached = sum(each.reaches_paper for each in compared)
+        text = f"{reached} of {len(compared)} rows at or below the paper's figure"
+        if reached < len(compared):
+            excess, name = max(
+                (each.difference.value, each.row.name)
+                for each in compared
+                if each.difference is not None and not each.reaches_paper
+            )
+            unit = f" {table.unit}" if table.unit else ""
+            text += f"; largest excess {excess:.{decimals(table, aggregates)}f}{unit} ({name})"
+        sentences.append(f"{text}.")
+    absent = missing(table, results)
+    if absent:
+        parts = []
+        for name, seeds in absent.items():
+            parts.append(f"{name} (seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))})")
+        sentences.append(f"Missing: {'; '.join(parts)}.")
+    return sentences
+
+
+def _reading(table: Table, aggregates: Sequence[Aggregate]) -> str:
+    unit = f" in {table.unit}" if table.unit else ""
+    places = decimals(table, aggregates)
+    text = [
+        f"`{table.metric}`{unit}, lower is better: mean ± standard deviation over seeds (number of seeds), "
+        f"rounded to {10.0**-places:.{places}f} here and to 4 significant digits in `{table.name}.csv`."
+    ]
+    if table.protocol:
+        text.append(f"Protocol: {table.protocol}.")
+    if any(each.posterior_mean is not None for each in aggregates):
+        text.append("*At posterior mean*: the same score of the network whose weights are the posterior's means.")
+    if table.source:
+        text.append(f"*Paper* quotes {table.source}.")
+    compared = [each for each in aggregates if each.difference is not None]
+    if compared:
+        text.append(_uncertainty(table))
+        if any(each.std is None for each in compared):
+            text.append(f"{ONE_SEED} One seed: the spread between seeds is unknown and left out.")
+    return " ".join(text)
+
+
+def _uncertainty(table: Table) -> str:
+    text = (
+        "*Ours − paper* stands with its standard error, and counts as better or worse beyond two of them. That error "
+        "adds in squares the standard error of our mean, our standard deviation once more, since the paper's figure "
+        "counts as one run with our spread"
+    )
+    if table.examples is None:
+        return f"{text}; that of a finite test set is not in it."
+    return (
+        f"{text}, and the binomial standard errors of both rates on {table.examples:,} test examples. "
+        "Where both used the same test examples, independent binomial errors overstate it: the verdicts are cautious."
+    )
+
+
+def _runs(table: Table, results: Results) -> str:
+    runs = [run for row in table.rows for run in results.get(row.name, ())]
+    columns = [
+        Column("row", [run.row for run in runs], is_number=False),
+        Column("seed", [str(run.seed) for run in runs]),
+        Column(heading(table.metric, table.unit), [figure(run.scores[table.metric]) for run in runs]),
+    ]
+    if table.validation is not None:
+        scores = [figure(run.scores.get(table.validation)) for run in runs]
+        columns.append(Column(heading(table.validation, table.unit), scores))
+    columns += [
+        Column("minutes", [figure(run.minutes, 3) for run in runs]),
+        Column("commit", [run.commit for run in runs], is_number=False),
+    ]
+    return _grid(columns) if runs else "None yet."
+
+
+def _devices(aggregates: Sequence[Aggregate]) -> list[str]:
+    devices = dict.fromkeys(run.device for each in aggregates for run in each.runs)
+    return [f"Run on: {'; '.join(devices)}."] if devices else []
+
+
+def _grid(columns: Sequence[Column]) -> str:
+    rules = ["---:" if column.is_number else "---" for column in columns]
+    lines = [[column.heading for column in columns], rules, *zip(*(column.cells for column in columns), strict=True)]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

@@ -1,0 +1,94 @@
+"""Shows how far all runs of a table are, and how long they will take."""
+
+import sys
+import time
+from collections.abc import Sequence
+from statistics import mean
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from lightning_vi.table.runs import Run
+from lightning_vi.table.workers import State
+
+LINE_SECONDS = 60.0  # without a terminal
+
+
+class Watch:
+    """One bar over the epochs of all runs on a terminal; elsewhere a line a minute.
+
+    Args:
+        runs: All runs.
+        workers: How many of them run at a time.
+    """
+
+    def __init__(self, runs: Sequence[Run], workers: int) -> None:
+        self.runs, self.workers = runs, workers
+        self._next_line = 0.0
+        self._reported = 0
+        self._progress: Progress | None = None
+        console = Console()
+        if console.is_terminal:
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TaskProgressColumn(),
+                TextColumn("{task.fields[rest]}"),
+                console=console,
+            )
+            self._task = self._progress.add_task("", total=sum(run.epochs for run in runs), rest="")
+            self._progress.start()
+
+    def __call__(self, state: State) -> None:
+        """Show a state."""
+        self._tell_failures(state)
+        ended = len(state.done) + len(state.failed)
+        over = not state.waiting and not state.working
+        text = f"{ended} of {len(self.runs)} runs" + (f", {len(state.failed)} failed" if state.failed else "")
+        rest = "" if over else _time_left(state, self.workers)
+        if self._progress is not None:
+            trained = sum(each.epochs for each in state.done) + sum(job.epochs() for job in state.working)
+            self._progress.update(self._task, completed=trained, description=text, rest=rest)
+        elif over or time.monotonic() >= self._next_line:
+            at_work = ", ".join(f"{job.run.label} at epoch {job.epochs()}/{job.run.epochs}" for job in state.working)
+            print("; ".join(filter(None, (text, at_work, rest))), flush=True)
+            self._next_line = time.monotonic() + LINE_SECONDS
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        if self._progress is not None:
+            self._progress.stop()
+
+    def _tell_failures(self, state: State) -> None:
+        for run, reason in state.failed[self._reported :]:
+            message = f"{run.label} failed: {reason}"
+            if self._progress is None:
+                print(message, file=sys.stderr, flush=True)
+            else:
+                self._progress.console.print(message, markup=False, highlight=False)
+        self._reported = len(state.failed)
+
+
+def _time_left(state: State, workers: int) -> str:
+    """Epochs to come, at the speed of the row's other seeds, or else of all rows."""
+    speeds: dict[str, list[float]] = {}
+    for result in state.done:
+        speeds.setdefault(result.row, []).append(result.minutes / result.epochs)
+    now = time.monotonic()
+    for job in state.working:
+        epochs = job.epochs() - job.first_epoch
+        if epochs > 0:
+            speeds.setdefault(job.run.row.name, []).append((now - job.start) / 60 / epochs)
+    if not speeds:
+        return "time left not known yet"
+    typical = mean(mean(values) for values in speeds.values())
+    left = [(job.run, job.run.epochs - job.epochs()) for job in state.working]
+    left += [(run, run.epochs) for run in state.waiting]
+    times = [epochs * mean(speeds.get(run.row.name, [typical])) for run, epochs in left]
+    minutes = max(sum(times) / workers, *times)
+    return f"about {_words(minutes)} left"
+
+
+def _words(minutes: float) -> str:
+    hours, rest = divmod(round(minutes), 60)
+    return f"{hours} h {rest} min" if hours else f"{rest} min" if rest else "a minute"

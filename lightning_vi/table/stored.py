@@ -1,0 +1,72 @@
+"""Results of runs: one small JSON file each, from which every report is made."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lightning_vi.errors import UserError
+from lightning_vi.json_file import write_json
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run has come to.
+
+    Attributes:
+        row: Name of its row.
+        seed: Its seed.
+        config: Hash of its settings, see `lightning_vi.table.runs.Run`.
+        settings: The contents of its configurations, and the options on top of them.
+        scores: Score to value, e.g. `test/error`, in the units in which the module logs it.
+        curves: Score to its values by the number of epochs trained.
+        epochs: Number of epochs trained.
+        weights: Number of weights of the network.
+        minutes: Time of training, validation during it included, without the final test.
+        device: What it ran on.
+        commit: The version of this package's source.
+    """
+
+    row: str
+    seed: int
+    config: str
+    settings: Mapping[str, Any]
+    scores: Mapping[str, float]
+    curves: Mapping[str, Mapping[int, float]]
+    epochs: int
+    weights: int
+    minutes: float
+    device: str
+    commit: str
+
+    @property
+    def file_name(self) -> str:
+        """Name of the file that holds it: a run with other settings has another."""
+        return file_name(self.row, self.seed, self.config)
+
+
+def file_name(row: str, seed: int, config: str) -> str:
+    """Name of the file of a run's result."""
+    return f"{row}-seed{seed}-{config}.json"
+
+
+def write(result: Result, folder: Path) -> Path:
+    """Store a result, whole or not at all; the file."""
+    path = folder / result.file_name
+    write_json(path, asdict(result))
+    return path
+
+
+def read(path: Path) -> Result:
+    """Read a stored result.
+
+    Raises:
+        UserError: if the file is none.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        curves = {name: {int(at): value for at, value in curve.items()} for name, curve in content["curves"].items()}
+        return Result(**{**content, "curves": curves})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path} is not the stored result of a run: {error}. Delete it to run it again.") from error

@@ -1,0 +1,191 @@
+import copy
+import pickle
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch.cli import OptimizerCallable
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lightning_vi.__main__ import main
+from lightning_vi.errors import UserError
+from lightning_vi.likelihoods import Gaussian
+from lightning_vi.modules import DeepEnsemble, PointEstimate
+from lightning_vi.networks import MLP
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers", "ignore:You defined a `validation_step` but have no `val_dataloader`"
+)
+NET = partial(MLP, hidden=[8])
+SGD = partial(torch.optim.SGD, lr=0.1)
+
+
+def data(size: int = 23) -> TensorDataset:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(size, 4, generator=generator)
+    return TensorDataset(x, (x.sum(1) > 0).long())
+
+
+def trainer(**options: Any) -> Trainer:
+    return Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **{"max_epochs": 1, **options},
+    )
+
+
+def ensemble(**options: Any) -> DeepEnsemble:
+    seed_everything(1, verbose=False)
+    return DeepEnsemble(
+        **{"net": NET, "input_shape": (4,), "target_size": 2, "members": 3, "optimizer": SGD, **options}
+    )
+
+
+def weights(net: nn.Module) -> Tensor:
+    return nn.utils.parameters_to_vector(net.parameters()).detach()
+
+
+@pytest.mark.parametrize("members", [2, 3])
+@pytest.mark.parametrize("optimizer", [SGD, partial(torch.optim.Adam, lr=0.01)], ids=["SGD", "Adam"])
+def test_members_train_as_if_they_were_alone(members: int, optimizer: OptimizerCallable) -> None:
+    module = ensemble(members=members, optimizer=optimizer)
+    alone = [PointEstimate(copy.deepcopy(network), (4,), 2, optimizer=optimizer) for network in module.networks]
+    run, loader, nll = trainer(max_epochs=3), DataLoader(data(), 5), []
+    run.fit(module, loader)
+    for single, network in zip(alone, module.networks, strict=True):
+        run_alone = trainer(max_epochs=3)
+        run_alone.fit(single, loader)
+        nll.append(run_alone.callback_metrics["train/nll"])
+        # To the bit where dividing the loss by the number of members is exact.
+        tolerance = 0.0 if members == 2 else 1e-5
+        torch.testing.assert_close(weights(network), weights(single.model), rtol=tolerance, atol=tolerance)
+    torch.testing.assert_close(run.callback_metrics["train/nll"], torch.stack(nll).mean())
+    torch.testing.assert_close(run.callback_metrics["train/loss"], run.callback_metrics["train/nll"])
+    assert not {"train/kl", "train/elbo"} & set(run.callback_metrics)
+
+
+def test_members_start_apart() -> None:
+    first, second, third = (weights(network) for network in ensemble().networks)
+    assert (first != second).any()
+    assert (second != third).any()
+    assert (first != third).any()
+
+
+def test_members_have_masks_of_their_own() -> None:
+    module = ensemble(net=partial(MLP, hidden=[64], dropout=0.5))
+    for network in module.networks:
+        network.load_state_dict(module.networks[0].state_dict())
+    first, second, third = module.outputs(data().tensors[0])
+    assert not torch.equal(first, second)
+    assert not torch.equal(second, third)
+
+
+def test_probabilities_are_averaged_and_not_logits() -> None:
+    module = ensemble().eval()
+    x = 5 * data().tensors[0]
+    logits = module.outputs(x).detach()
+    predictive = module.predictive(x)
+    assert predictive.outputs.shape == (3, 23, 2)
+    torch.testing.assert_close(predictive.probabilities, logits.softmax(-1).mean(0))
+    assert (predictive.probabilities - logits.mean(0).softmax(-1)).abs().max() > 0.01
+    assert (predictive.mutual_information > 0).all()
+    assert not predictive.outputs.requires_grad
+
+
+def test_one_member_is_a_point_estimate() -> None:
+    module = ensemble(members=1).eval()
+    alone = PointEstimate(module.networks[0], (4,), 2).eval()
+    x = data().tensors[0]
+    assert torch.equal(module.predictive(x).outputs, alone.predictive(x).outputs)
+
+
+def test_the_members_error_is_the_mean_of_theirs() -> None:
+    module, loader = ensemble(), DataLoader(data(), 7)
+    x, y = data().tensors
+    (test,) = trainer().test(module, loader, verbose=False)
+    (val,) = trainer().validate(module, loader, verbose=False)
+    assert set(test) == {"test/error", "test/error_members", "test/nll", "test/ece", "test/brier"}
+    wrong = module.outputs(x).argmax(-1) != y
+    assert test["test/error_members"] == pytest.approx(100 * float(wrong.float().mean()))
+    assert val["val/error_members"] == test["test/error_members"]
+    assert test["test/error"] != test["test/error_members"]
+
+
+def test_a_regressor_shares_its_noise() -> None:
+    x = torch.linspace(-1, 1, 30).unsqueeze(1)
+    y = x.square()
+    noise = Gaussian(0.3, learn=True)
+    module = ensemble(input_shape=(1,), target_size=1, likelihood=noise, optimizer=partial(torch.optim.SGD, lr=1e-3))
+    start = noise.log_sigma.detach().clone()
+    nll = -torch.distributions.Normal(module.outputs(x), noise.sigma).log_prob(y).mean((1, 2))
+    (gradient,) = torch.autograd.grad(nll.sum(), [noise.log_sigma])
+    loader = DataLoader(TensorDataset(x, y), 30)
+    trainer().fit(module, loader)
+    torch.testing.assert_close(noise.log_sigma.detach(), start - 1e-3 * gradient)
+    (test,) = trainer().test(module, loader, verbose=False)
+    assert set(test) == {"test/rmse", "test/rmse_members", "test/nll"}
+    squares = (module.outputs(x).detach() - y).square().mean()
+    assert test["test/rmse_members"] == pytest.approx(float(squares.sqrt()))
+    assert test["test/rmse"] < test["test/rmse_members"]
+
+
+def test_every_parameter_receives_a_gradient() -> None:
+    module = ensemble()
+    x, y = data().tensors
+    module.likelihood.nll(module.outputs(x), y).sum().backward()
+    assert all(parameter.grad is not None for parameter in module.parameters())
+
+
+def test_a_checkpoint_loads_as_data(tmp_path: Path) -> None:
+    module, run = ensemble(), trainer()
+    run.fit(module, DataLoader(data(), 5))
+    run.save_checkpoint(tmp_path / "a.ckpt")
+    loaded = DeepEnsemble.load_from_checkpoint(tmp_path / "a.ckpt", weights_only=True, net=NET)
+    assert loaded.hparams["members"] == 3
+    x = data().tensors[0]
+    assert torch.equal(loaded.eval().predictive(x).probabilities, module.eval().predictive(x).probabilities)
+
+
+def test_copies_are_whole() -> None:
+    module = ensemble().eval()
+    x = data().tensors[0]
+    for copied in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
+        assert torch.equal(copied.predictive(x).outputs, module.predictive(x).outputs)
+    assert "(networks): ModuleList(" in repr(module)
+    assert "(0-2): 3 x MLP(" in repr(module)
+
+
+def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
+        monkeypatch.setenv(name, "0")
+    options = ["--model=DeepEnsemble", "--model.net=MLP", "--model.net.hidden=[8]", "--model.members=2"]
+    options += ["--data=Digits", "--trainer.accelerator=cpu", "--trainer.max_epochs=1"]
+    assert main(["fit", *options]) == 0
+    assert main(["predict", *options, "--ckpt_path=last"]) == 0
+    (file,) = tmp_path.rglob("last.ckpt")
+    loaded = DeepEnsemble.load_from_checkpoint(file, weights_only=True)
+    assert loaded.predictive(torch.rand(3, 1, 8, 8)).outputs.shape == (2, 3, 10)
+    (predictions,) = tmp_path.rglob("predictions.csv")
+    information = [float(line.rsplit(",", 1)[1]) for line in predictions.read_text().splitlines()[1:]]
+    assert max(information) > 0
+
+
+@pytest.mark.parametrize("members", [0, -1])
+def test_an_ensemble_of_nobody_is_refused(members: int) -> None:
+    with pytest.raises(UserError, match=rf"DeepEnsemble: members \(={members}\) must be at least 1"):
+        ensemble(members=members)
+
+
+def test_one_network_for_all_members_is_refused() -> None:
+    net = nn.Linear(4, 2)
+    for shared in (net, lambda input_shape, output_size: net):
+        with pytest.raises(UserError, match="net gives one Linear for all members, which would stay alike"):
+            ensemble(net=shared)

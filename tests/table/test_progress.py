@@ -1,0 +1,62 @@
+import time
+from collections import deque
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from lightning_vi.table import progress
+from lightning_vi.table.progress import Watch
+from lightning_vi.table.rows import Row
+from lightning_vi.table.runs import Run
+from lightning_vi.table.stored import Result
+from lightning_vi.table.workers import Job, State
+
+
+def run(name: str, epochs: int = 10) -> Run:
+    return Run("t", Row(name, {"method": name}, ["bbb_digits.yaml"], {"trainer.max_epochs": epochs}, (0,)), 0)
+
+
+def result(row: str, minutes: float) -> Result:
+    return Result(row, 0, "h", {}, {}, {}, 10, 1, minutes, "cpu", "c")
+
+
+def job(name: str, epochs: int, start: float) -> Job:
+    working: Any = SimpleNamespace(run=run(name), start=start, first_epoch=0, epochs=lambda: epochs)
+    return cast("Job", working)
+
+
+def test_a_line_tells_what_is_done_what_runs_and_how_long_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [run("a"), run("b"), run("c")]
+    watch = Watch(runs, workers=1)
+    # a: 30 min for 10 epochs, known; b: at epoch 5 of 10 after 10 min, 2 min each; c: unknown, so the mean, 2.5 min.
+    state = State(deque([run("c")]), [job("b", 5, time.monotonic() - 600)], [result("a", 30.0)])
+    watch(state)
+    assert capsys.readouterr().out == "1 of 3 runs; b seed 0 at epoch 5/10; about 35 min left\n"
+    watch(state)  # at once: no line
+    assert capsys.readouterr().out == ""
+    state = State(deque(), [], [result(name, 1.0) for name in "ab"], [(run("c"), "why")])
+    watch(state)
+    captured = capsys.readouterr()
+    assert captured.out == "3 of 3 runs, 1 failed\n"
+    assert captured.err == "c seed 0 failed: why\n"
+
+
+def test_time_left_is_unknown_at_first(capsys: pytest.CaptureFixture[str]) -> None:
+    Watch([run("a")], 1)(State(deque([run("a")])))
+    assert "time left not known yet" in capsys.readouterr().out
+
+
+def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from rich.console import Console
+
+    with (tmp_path / "out").open("w") as file:
+        monkeypatch.setattr(progress, "Console", lambda: Console(file=file, force_terminal=True, width=100))
+        watch = Watch([run("a"), run("b")], 1)
+        watch(State(deque(), [], [result("a", 1.0)], [(run("b"), "why")]))
+        watch.close()
+    text = (tmp_path / "out").read_text()
+    assert "2 of 2 runs, 1 failed" in text
+    assert "b seed 0 failed: why" in text
+    assert "50%" in text
