@@ -153,12 +153,15 @@ def runs_of(table: Table, epochs_scale: float = 1.0) -> list[Run]:
 
 @lru_cache
 def commit() -> str:
-    """The commit of this package's source, marked if files differ from it; its version where it has no repository."""
-    where = Path(lightning_vi.__file__).parent
-    described = subprocess.run(
-        ["git", "-C", str(where), "describe", "--always", "--dirty", "--abbrev=10"], capture_output=True, text=True
-    )
-    return described.stdout.strip() if described.returncode == 0 else lightning_vi.__version__
+    """The commit of this package's source, marked if its files differ; its version where it has no repository."""
+    package = Path(lightning_vi.__file__).parent
+    sources = [str(package), *(str((package / name).resolve()) for name in ("callbacks", "datamodules", "configs"))]
+    git = ["git", "-C", str(package)]
+    head = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=False)
+    if head.returncode != 0:
+        return lightning_vi.__version__
+    differs = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", *sources], check=False).returncode != 0
+    return f"{head.stdout.strip()}{'-dirty' if differs else ''}"
 
 
 def python() -> list[str]:

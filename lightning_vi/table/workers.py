@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lightning_vi.table.runs import Run, python
+from lightning_vi.table.runs import Run, commit, python
 from lightning_vi.table.stored import Result
 
 _EPOCH = re.compile(r"^Epoch (\d+)/", re.MULTILINE)
@@ -73,6 +73,7 @@ def work(runs: Sequence[Run], results: Path, workers: int, threads: int, watch: 
     Returns:
         The state at the end.
     """
+    commit()  # noted before any file can change
     state = State(deque())
     for run in runs:
         # A run may have ended when nobody was there any more to store its result.
