@@ -41,18 +41,20 @@ class Run:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """The contents of the row's configurations, and the options on top of them.
+        """What is trained, by the names that the options have on the command line, e.g. `model.optimizer.lr`.
 
         Raises:
-            UserError: if a configuration is not there or cannot be read.
+            UserError: if a configuration is not there or cannot be read, or if its number of epochs is not known.
         """
-        configs = [dict(_content(name)) for name in self.row.configs]
-        for config in configs:
-            config.pop("name", None)  # says nothing of the training
-        options = dict(self.row.options)
-        if self.epochs_scale != 1:
-            options["trainer.max_epochs"] = max(1, round(self._max_epochs(configs) * self.epochs_scale))
-        return {"configs": configs, "options": options}
+        settings: dict[str, Any] = {}
+        for content in (*map(_content, self.row.configs), self.row.options):
+            settings |= _flat(content)
+        settings.pop("name", None)  # says nothing of the training
+        epochs = settings.get("trainer.max_epochs", _flat(_content(named_configs.DEFAULTS))["trainer.max_epochs"])
+        if not isinstance(epochs, int) or epochs < 1:
+            raise UserError(f"{self.row.name}: trainer.max_epochs (={epochs}) of a table's row must be positive.")
+        settings["trainer.max_epochs"] = max(1, round(epochs * self.epochs_scale))
+        return settings
 
     @cached_property
     def config(self) -> str:
@@ -60,19 +62,11 @@ class Run:
         text = json.dumps(self.settings, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
-    @cached_property
+    @property
     def epochs(self) -> int:
         """Number of epochs to train."""
-        return self._max_epochs(self.settings["configs"], self.settings["options"])
-
-    def _max_epochs(self, configs: list[dict[str, Any]], options: Mapping[str, Any] | None = None) -> int:
-        given = {**self.row.options, **(options or {})}.get("trainer.max_epochs")
-        for config in reversed([dict(_content(named_configs.DEFAULTS)), *configs]):
-            if given is None:
-                given = (config.get("trainer") or {}).get("max_epochs")
-        if not isinstance(given, int) or given < 1:
-            raise UserError(f"{self.row.name}: trainer.max_epochs (={given}) of a table's row must be positive.")
-        return given
+        epochs: int = self.settings["trainer.max_epochs"]
+        return epochs
 
     @property
     def label(self) -> str:
@@ -92,7 +86,8 @@ class Run:
     def arguments(self) -> list[str]:
         """Arguments of `lightning-vi` that start the run, or go on with it from its last checkpoint."""
         configs = [f"--config={name}" for name in self.row.configs]
-        options = [f"--{name}={_text(value)}" for name, value in self.settings["options"].items()]
+        given = {**self.row.options, "trainer.max_epochs": self.epochs}
+        options = [f"--{name}={_text(value)}" for name, value in given.items()]
         name = self.folder.relative_to(RUNS).as_posix()
         resume = ["--ckpt_path=last"] if any(self.folder.glob("*/checkpoints/last.ckpt")) else []
         return ["fit", *configs, *options, f"--seed_everything={self.seed}", f"--name={name}", *resume]
@@ -169,7 +164,6 @@ def python() -> list[str]:
     return [sys.executable, "-m", "lightning_vi.table.child"]
 
 
-@lru_cache
 def _content(name: str) -> Mapping[str, Any]:
     path = named_configs.find(name)
     try:
@@ -179,6 +173,15 @@ def _content(name: str) -> Mapping[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{name}: the file must be a mapping of options.")
     return content
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by the names of their options; that of an object is its class."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = prefix if key in ("class_path", "init_args") else f"{prefix}.{key}".lstrip(".")
+        flat |= _flat(value, name) if isinstance(value, Mapping) else {name: value}
+    return flat
 
 
 def _rounded(value: float) -> float:

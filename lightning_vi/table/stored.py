@@ -18,7 +18,7 @@ class Result:
         row: Name of its row.
         seed: Its seed.
         config: Hash of its settings, see `lightning_vi.table.runs.Run`.
-        settings: The contents of its configurations, and the options on top of them.
+        settings: What was trained, by the names that the options have on the command line.
         scores: Score to value, e.g. `test/error`, in the units in which the module logs it.
         curves: Score to its values by the number of epochs trained.
         epochs: Number of epochs trained.

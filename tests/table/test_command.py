@@ -59,7 +59,7 @@ def test_runs_what_is_missing_and_reports_all(capsys: pytest.CaptureFixture[str]
     header, good, other = lines()
     assert header[:8] == ["net", "weights", "seeds", "epochs", "protocol", "test_rmse_mean", "test_rmse_std", header[7]]
     assert good[:7] == ["A", "3", "2", "60", "", "0.75", "0.7071"]
-    assert other[:7] == ["B", "3", "1", "60", "", "0.25", ""]
+    assert other[:7] == ["B", "3", "1", "50", "", "0.25", ""]
     assert len(list(Path("results/runs").iterdir())) == 3
     out = capsys.readouterr().out
     assert "3 of 3 runs" in out

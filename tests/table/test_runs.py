@@ -45,6 +45,26 @@ def test_the_hash_is_that_of_what_is_trained(tmp_path: Path) -> None:
     assert run(seed=1).config == run().config  # the file's name has the seed
     assert run(replace(ROW, options={"trainer.max_epochs": 21})).config != run().config
     assert run(scale=0.5).config != run().config
+    # The same by an option or by another file.
+    Path("over.yaml").write_text("trainer: {max_epochs: 20}")
+    assert run(replace(ROW, options={}, configs=["bbb_digits.yaml", "over.yaml"])).config == run().config
+
+
+def test_settings_have_the_names_of_their_options() -> None:
+    Path("a.yaml").write_text(
+        "name: one\n"
+        "model: {class_path: M, init_args: {net: {class_path: MLP, init_args: {hidden: [4]}}, lr: 1}}\n"
+        "data: Digits\n"
+    )
+    row = replace(ROW, configs=["a.yaml"], options={"model.lr": 2, "model.net.hidden": [8, 8]})
+    assert run(row).settings == {
+        "model": "M",
+        "model.net": "MLP",
+        "model.net.hidden": [8, 8],
+        "model.lr": 2,
+        "data": "Digits",
+        "trainer.max_epochs": 20,
+    }
 
 
 def test_epochs_are_the_last_given(tmp_path: Path) -> None:
@@ -69,6 +89,7 @@ def test_arguments_start_it_and_go_on_with_it() -> None:
         "--model.net.hidden=[8, 8]",
         "--data=Digits",
         "--model.lr_scheduler=null",
+        "--trainer.max_epochs=60",
         "--seed_everything=4",
         f"--name={name}",
     ]
