@@ -8,8 +8,9 @@ from typing import Any
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a file, making its folder."""
+    """Write a file of one line for each field, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(value)}" for name, value in content.items())
+    part.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
     os.replace(part, path)
