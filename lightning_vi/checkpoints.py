@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 from lightning_vi.errors import UserError
 from lightning_vi.nearest import did_you_mean
+from lightning_vi.settings import flat
 
 NAMES = ("last", "best")
 """Values of `--ckpt_path` that stand for the newest file of that name among the runs of a configuration."""
@@ -68,10 +69,9 @@ def is_finished(checkpoint: Mapping[str, Any], path: Path, trainer: Trainer) -> 
     """
     if "loops" not in checkpoint:
         raise UserError(f"{path} holds weights alone, from which training cannot go on.")
-    epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
     finished = False
     for trained, name, limit in (
-        (epochs, "epochs", trainer.max_epochs),
+        (epochs(checkpoint), "epochs", trainer.max_epochs),
         (checkpoint["global_step"], "steps", trainer.max_steps),
     ):
         if limit not in (None, -1):
@@ -82,6 +82,12 @@ def is_finished(checkpoint: Mapping[str, Any], path: Path, trainer: Trainer) -> 
                 )
             finished = finished or trained == limit
     return finished
+
+
+def epochs(checkpoint: Mapping[str, Any]) -> int:
+    """Number of epochs that a run has had."""
+    trained: int = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    return trained
 
 
 @contextmanager
@@ -107,8 +113,8 @@ def differences(checkpoint: Mapping[str, Any], module: LightningModule, ignored:
         module: the model.
         ignored: arguments of the model that do not count.
     """
-    saved = dict(_flat(checkpoint.get(module.CHECKPOINT_HYPER_PARAMS_KEY, {})))
-    given = dict(_flat(module.hparams))
+    saved = _flat(checkpoint.get(module.CHECKPOINT_HYPER_PARAMS_KEY, {}))
+    given = _flat(module.hparams)
     return [
         f"{name} {saved[name]} (here {given[name]})"
         for name in saved
@@ -116,11 +122,6 @@ def differences(checkpoint: Mapping[str, Any], module: LightningModule, ignored:
     ]
 
 
-def _flat(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Settings by the names that they have on the command line; an object's class is named after the object."""
-    if isinstance(settings, Mapping):
-        for key, value in settings.items():
-            name = prefix if key in ("init_args", "class_path") else f"{prefix}.{key}" if prefix else key
-            yield from _flat(value, name)
-    else:
-        yield prefix, list(settings) if isinstance(settings, tuple) else settings
+def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
+    # A checkpoint has tuples where a configuration has lists.
+    return {name: list(each) if isinstance(each, tuple) else each for name, each in flat(settings).items()}

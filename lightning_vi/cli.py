@@ -16,6 +16,7 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter, ModelCheckpoint, ProgressBar
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.plugins.io import CheckpointIO
 
 # The packages of classes are imported for their names, which jsonargparse knows once the classes are defined.
 from lightning_vi import (  # noqa: F401
@@ -29,6 +30,7 @@ from lightning_vi import (  # noqa: F401
     plugins,
     posteriors,
     priors,
+    prune_command,
     schedules,
     short_names,
     user_errors,
@@ -36,6 +38,7 @@ from lightning_vi import (  # noqa: F401
 )
 from lightning_vi.building import LINKED, MISTAKES, Builder
 from lightning_vi.callbacks import PredictionWriter
+from lightning_vi.checkpoint_io import WholeFileCheckpointIO
 from lightning_vi.errors import UserError
 from lightning_vi.quiet import quiet
 from lightning_vi.session import Session
@@ -113,7 +116,7 @@ class PruningTrainer(Trainer):
             datamodule: Its data.
             ckpt_path: The checkpoint: last, best or a file.
             fractions: Fractions of the weights to remove, by |mu|/sigma, lowest first.
-            remove: The fraction that is removed in the checkpoint that is written.
+            remove: The fraction that is removed in the checkpoint that is written, above 0.
             draws: Weight draws of the predictive distribution, by default the model's.
             published: Figures to show beside ours: errors (or RMSE) by fraction removed, which are added to ours.
         """
@@ -121,7 +124,7 @@ class PruningTrainer(Trainer):
             figures = {float(fraction): score for fraction, score in (published or {}).items()}
         except ValueError as error:
             raise UserError(f"--published (={published}): expected fractions with their figures.") from error
-        Session(self, model, datamodule).prune(ckpt_path, fractions, remove, draws, figures)
+        prune_command.prune(Session(self, model, datamodule), ckpt_path, fractions, remove, draws, figures)
 
 
 class CommandLine(LightningCLI):
@@ -235,6 +238,10 @@ class CommandLine(LightningCLI):
         if self.subcommand == "prune" and isinstance(settings["callbacks"], list):
             # The others' pictures and files are those of one set of weights.
             settings["callbacks"] = [each for each in settings["callbacks"] if isinstance(each, ProgressBar)]
+        given = settings["plugins"] or []
+        plugins = given if isinstance(given, list) else [given]
+        if not any(isinstance(each, CheckpointIO) for each in plugins):
+            settings["plugins"] = [*plugins, WholeFileCheckpointIO()]
         return super().instantiate_trainer(**kwargs)
 
     def fit(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:

@@ -1,8 +1,6 @@
 """What `prune` leaves: scores by weights removed on the terminal, as CSV, Markdown and figure; and a checkpoint."""
 
 import csv
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +9,12 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from matplotlib.figure import Figure
-from rich.console import Console
-from rich.table import Table
 
-from lightning_vi import plots
+from lightning_vi import plots, text_table
 from lightning_vi.pruning_curve import Pruned
 from lightning_vi.summary import LABELS
+from lightning_vi.text_table import Column
+from lightning_vi.whole_file import whole
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,8 @@ class PruningReport:
         """Write `pruning.csv` and `pruning.md`."""
         folder.mkdir(parents=True, exist_ok=True)
         self._write_csv(folder / "pruning.csv")
-        self._write_markdown(folder / "pruning.md")
+        markdown = text_table.markdown(self._columns())
+        (folder / "pruning.md").write_text(f"{self.title}\n\n{markdown}\n", encoding="utf-8")
 
     def _write_csv(self, path: Path) -> None:
         """All scores: by name those of averaged draws, with `_mean` those at the posterior mean; nats, percent."""
@@ -51,7 +50,7 @@ class PruningReport:
                 "weights_left": str(self.weights - point.removed),
                 **{name: f"{value:.6g}" for name, value in point.drawn.items()},
                 **{f"{name}_mean": f"{value:.6g}" for name, value in point.at_mean.items()},
-                **self._published(point, f"published_{self.headline}", "{:.6g}"),
+                **({f"published_{self.headline}": self._published(point, "{:.6g}")} if self.published else {}),
             }
             for point in self.curve
         ]
@@ -60,28 +59,9 @@ class PruningReport:
             writer.writeheader()
             writer.writerows(lines)
 
-    def _write_markdown(self, path: Path) -> None:
-        """The table of the terminal."""
-        rows = self._rows()
-        lines = [list(rows[0]), ["---:"] * len(rows[0]), *(list(row.values()) for row in rows)]
-        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        path.write_text(f"{self.title}\n\n{table}\n", encoding="utf-8")
-
     def show(self) -> None:
-        """Print the table: drawn on a terminal, aligned lines elsewhere."""
-        rows = self._rows()
-        if sys.stdout.isatty():
-            table = Table(title=self.title, title_justify="left", title_style="bold")
-            for heading in rows[0]:
-                table.add_column(heading, justify="right")
-            for row in rows:
-                table.add_row(*row.values())
-            Console().print(table)
-        else:
-            lines = [list(rows[0]), *(list(row.values()) for row in rows)]
-            widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-            padded = ([cell.rjust(width) for cell, width in zip(line, widths, strict=True)] for line in lines)
-            print("\n".join([self.title, *(f"  {'  '.join(line)}" for line in padded)]))
+        """Print the table."""
+        text_table.show(self.title, self._columns())
 
     def figure(self) -> Figure:
         """The headline score against the fraction removed."""
@@ -97,35 +77,31 @@ class PruningReport:
             f"Test {label}{f' ({unit})' if unit else ''}",
         )
 
-    def _rows(self) -> list[dict[str, str]]:
-        label, form = _label(self.headline)
+    def _columns(self) -> list[Column]:
+        headline, curve = self.headline, self.curve
+        label, form = _label(headline)
         nll, nll_form = _label("nll")
-        return [
-            {
-                "removed": f"{100 * point.removed / self.weights:.4g} %",
-                "weights left": f"{self.weights - point.removed:,}",
-                f"test {label}, draws averaged": form.format(point.drawn[self.headline]),
-                f"test {label}, posterior mean": form.format(point.at_mean[self.headline]),
-                f"test {nll}": nll_form.format(point.drawn["nll"]),
-                **self._published(point, f"test {label}, published", form),
-            }
-            for point in self.curve
+        columns = [
+            Column("removed", [f"{100 * point.removed / self.weights:.4g} %" for point in curve]),
+            Column("weights left", [f"{self.weights - point.removed:,}" for point in curve]),
+            Column(f"test {label}, draws averaged", [form.format(point.drawn[headline]) for point in curve]),
+            Column(f"test {label}, posterior mean", [form.format(point.at_mean[headline]) for point in curve]),
+            Column(f"test {nll}", [nll_form.format(point.drawn["nll"]) for point in curve]),
         ]
+        if self.published:
+            columns.append(Column(f"test {label}, published", [self._published(point, form) for point in curve]))
+        return columns
 
-    def _published(self, point: Pruned, name: str, form: str) -> dict[str, str]:
-        """A column that is there only where anything has been published."""
-        if not self.published:
-            return {}
-        return {name: form.format(self.published[point.removed]) if point.removed in self.published else ""}
+    def _published(self, point: Pruned, form: str) -> str:
+        return form.format(self.published[point.removed]) if point.removed in self.published else ""
 
 
 def save_checkpoint(path: Path, checkpoint: Mapping[str, Any], model: LightningModule) -> None:
     """Write a checkpoint with the model's weights in place of its own, so that training can go on from it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not in place: the checkpoint may still be read, piece by piece, from a file of that very name.
-    whole = path.with_name(f"{path.name}.whole")
-    torch.save({**checkpoint, "state_dict": model.cpu().state_dict()}, whole)
-    os.replace(whole, path)
+    with whole(path) as part:
+        torch.save({**checkpoint, "state_dict": model.cpu().state_dict()}, part)
 
 
 def _label(score: str) -> tuple[str, str]:

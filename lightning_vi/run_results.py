@@ -10,17 +10,19 @@ from lightning_vi.callbacks import LearningCurves
 from lightning_vi.callbacks.run_folder import run_folder
 from lightning_vi.json_file import write_json
 from lightning_vi.modules.supervised import SupervisedModule
+from lightning_vi.provenance import commit
 
 FILE = "results.json"
 
 
-def write(trainer: Trainer, model: LightningModule, scores: dict[str, float], seconds: float) -> Path:
+def write(trainer: Trainer, model: LightningModule, scores: dict[str, float], epochs: int, seconds: float) -> Path:
     """Leave a run's results in its folder.
 
     Args:
         trainer: that has trained it; its `LearningCurves` give the curves.
         model: that was trained.
         scores: of the tested checkpoint.
+        epochs: number of epochs trained.
         seconds: time of this call's training; with Lightning's `Timer`, which a resumed run restores, its time counts.
 
     Returns:
@@ -35,12 +37,12 @@ def write(trainer: Trainer, model: LightningModule, scores: dict[str, float], se
         {
             "scores": scores,
             "curves": curves[0] if curves else {},
-            # A run that was over when it was called has trained none.
-            "epochs": trainer.current_epoch or trainer.max_epochs,
+            "epochs": epochs,
             "parameters": parameters,
             "weights": model.weights if isinstance(model, SupervisedModule) else parameters,
             "seconds": timers[0].time_elapsed() if timers else seconds,
             "device": device(trainer),
+            "commit": commit(),
         },
     )
     return path

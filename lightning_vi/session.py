@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -11,16 +11,9 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
-from lightning_vi import checkpoints, pruning, run_results, summary
+from lightning_vi import checkpoints, run_results, summary
 from lightning_vi.callbacks import LearningCurves
-from lightning_vi.callbacks.log_image import log_image
-from lightning_vi.callbacks.run_folder import run_folder
 from lightning_vi.errors import UserError
-from lightning_vi.metrics import scores_for
-from lightning_vi.modules import BayesByBackprop
-from lightning_vi.plots import signal_to_noise
-from lightning_vi.pruning_curve import pruning_curve
-from lightning_vi.pruning_report import PruningReport, save_checkpoint
 
 TRAINING_ONLY = ("optimizer", "lr_scheduler")
 """Arguments of a model that do not matter to its evaluation."""
@@ -52,7 +45,10 @@ class Session:
         elbo: dict[str, float] = {}
         if path is not None and checkpoint is not None and checkpoints.is_finished(checkpoint, path, self.trainer):
             self._tell(f"{path} has been trained for {self.trainer.max_epochs} epochs already. Testing it.")
+            if test_checkpoint == "best":
+                raise UserError(f"{path} needs no more training. Test the best one: test --ckpt_path best.")
             self._restore_callbacks(checkpoint)
+            epochs = checkpoints.epochs(checkpoint)
         else:
             if path is not None and checkpoint is not None:
                 self._tell_differences(path, checkpoint, "A resumed run keeps its optimizer and its schedule.")
@@ -61,28 +57,29 @@ class Session:
             # Noted here, since testing forgets what training has logged.
             logged = self.trainer.callback_metrics
             elbo = {name: float(logged[name]) for name in ("train/elbo",) if name in logged}
+            epochs = self.trainer.current_epoch
             path = self._saved(test_checkpoint)
         seconds = time.monotonic() - start
 
         # Without a file, as in a trial run, the weights are tested as they stand.
         scores = {} if test_checkpoint == "none" else self._final_scores(path)
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]  # set at run time
-            run_results.write(self.trainer, self.model, scores, seconds)
+            run_results.write(self.trainer, self.model, scores, epochs, seconds)
         self._show({**scores, **elbo}, path, {"wall time": summary.duration(seconds)})
 
     def validate(self, ckpt_path: str | None) -> None:
         """Show a checkpoint's scores on the validation split."""
-        with self._evaluating(ckpt_path, "validate") as path:
+        with self.evaluating(ckpt_path, "validate") as path:
             self._show(self._scores(self.trainer.validate, path), path)
 
     def test(self, ckpt_path: str | None) -> None:
         """Show a checkpoint's scores on the test split."""
-        with self._evaluating(ckpt_path, "test") as path:
+        with self.evaluating(ckpt_path, "test") as path:
             self._show(self._scores(self.trainer.test, path), path)
 
     def predict(self, ckpt_path: str | None) -> None:
         """Predict from a checkpoint; a callback writes the predictions."""
-        with self._evaluating(ckpt_path, "predict") as path:
+        with self.evaluating(ckpt_path, "predict") as path:
             self.trainer.predict(
                 self.model,
                 datamodule=self.datamodule,
@@ -91,63 +88,13 @@ class Session:
                 return_predictions=False,
             )
 
-    def prune(
-        self,
-        ckpt_path: str | None,
-        fractions: Sequence[float],
-        remove: float,
-        draws: int | None,
-        published: Mapping[float, float],
-    ) -> None:
-        """Show a checkpoint's scores against the fraction of its weights removed, and write one with some removed.
-
-        Args:
-            ckpt_path: the checkpoint, see `checkpoints.find`.
-            fractions: of the random weights, in [0, 1). What the checkpoint has removed stays so, and counts.
-            remove: the same for the checkpoint that is written, from which training can go on.
-            draws: weight draws of the predictive distribution; None for the model's.
-            published: figures of others by fraction, which is evaluated too.
+    @contextmanager
+    def evaluating(self, ckpt_path: str | None, command: str) -> Iterator[Path]:
+        """A context in which a command reads a checkpoint; gives its file, and tells where its model differs.
 
         Raises:
-            UserError: if there is no such checkpoint, if the model has no random weights, or for a number out of range.
+            UserError: if there is no such checkpoint, or, in the context, if it does not fit the model.
         """
-        if not isinstance(self.model, BayesByBackprop):
-            name = type(self.model).__name__
-            raise UserError(f"prune needs |mu|/sigma of random weights, as BayesByBackprop has them; {name} has none.")
-        draws = self.model.draws if draws is None else draws
-        if draws < 1:
-            raise UserError(f"--draws (={draws}) must be at least 1.")
-        with self._evaluating(ckpt_path, "prune") as path:
-            checkpoint = checkpoints.read(path)
-            self.model.load_state_dict(checkpoint["state_dict"])
-        net = self.model.model
-        if not (fractions or published):
-            raise UserError("--fractions (=[]) must hold at least one number.")
-        counts = sorted({pruning.removal(net, fraction) for fraction in (*fractions, *published)})
-        cutoff = pruning.removal(net, remove)
-        curve = pruning_curve(self.trainer, self.model, self.datamodule, counts, draws)
-        if not self.trainer.is_global_zero:
-            return
-        report = PruningReport(
-            f"{type(self.model).__name__} on {type(self.datamodule).__name__}, {draws} draws: {path}",
-            net.mu.numel(),
-            curve,
-            scores_for(self.model.likelihood, self.model.target_size).headline,
-            {round(fraction * net.mu.numel()): score for fraction, score in published.items()},
-        )
-        report.show()
-        if not self.trainer.fast_dev_run:  # type: ignore[attr-defined]  # set at run time
-            folder, share = run_folder(self.trainer), cutoff / net.mu.numel()
-            report.write(folder)
-            log_image(self.trainer, "pruning", report.figure())
-            ratios = net.signal_to_noise().detach().cpu()
-            log_image(self.trainer, "signal_to_noise", signal_to_noise(ratios, max(share, 1 / ratios.numel())))
-            net.kept = pruning.kept_weights(net, cutoff)
-            save_checkpoint(folder / "checkpoints" / "pruned.ckpt", checkpoint, self.model)
-            print(f"  with {100 * share:.4g} % removed: {folder / 'checkpoints' / 'pruned.ckpt'}")
-
-    @contextmanager
-    def _evaluating(self, ckpt_path: str | None, command: str) -> Iterator[Path]:
         if ckpt_path is None:
             raise UserError(f"{command} needs --ckpt_path last, best or a file: untrained weights say nothing.")
         path = checkpoints.find(self.trainer, ckpt_path)

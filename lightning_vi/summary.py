@@ -1,10 +1,9 @@
 """The table of results at the end of a command."""
 
-import sys
 from collections.abc import Mapping
 
-from rich.console import Console
-from rich.table import Table
+from lightning_vi import text_table
+from lightning_vi.text_table import Column
 
 LABELS = {
     "error": ("error", "{:.2f} %"),
@@ -61,14 +60,5 @@ def duration(seconds: float) -> str:
 
 
 def show(title: str, rows: Mapping[str, str]) -> None:
-    """Print a table: drawn on a terminal, plain lines elsewhere, so that a log or a pipe gets whole paths."""
-    if sys.stdout.isatty():
-        table = Table(title=title, show_header=False, title_justify="left", title_style="bold")
-        table.add_column()
-        table.add_column(overflow="fold")
-        for label, value in rows.items():
-            table.add_row(label, value)
-        Console().print(table)
-    else:
-        width = max(map(len, rows), default=0)
-        print("\n".join([title, *(f"  {label:<{width}}  {value}" for label, value in rows.items())]))
+    """Print labels and their values as a table without headings."""
+    text_table.show(title, [Column("", list(rows), is_number=False), Column("", list(rows.values()), is_number=False)])

@@ -94,13 +94,13 @@ def test_a_row_of_the_papers_protocol_runs() -> None:
     for name in ("sgd-400", "bbb-mixture-400"):
         (run,) = runs_of(select(table, [name], [0]))
         draws = ["--model.draws=2", "--model.val_draws=2"] if "bbb" in name else []
-        assert main([*run.arguments(), *SHORT, *draws, "--data=Digits"]) == 0
+        assert main([*run.prepare(), *SHORT, *draws, "--data=Digits"]) == 0
 
 
 def test_a_setting_of_the_papers_grid_runs() -> None:
     runs = runs_of(read("table1_paper_grid.yaml"))
     assert len(runs) == 3 * 4 * 3 * 3 * 3
-    assert main([*runs[-1].arguments(), *SHORT, "--model.draws=2", "--model.val_draws=2", "--data=Digits"]) == 0
+    assert main([*runs[-1].prepare(), *SHORT, "--model.draws=2", "--model.val_draws=2", "--data=Digits"]) == 0
 
 
 def test_tensorboard_overlay() -> None:

@@ -252,6 +252,8 @@ def test_deterministic_parameters_do_not_count() -> None:
         (["--ckpt_path=nowhere.ckpt"], "--ckpt_path nowhere.ckpt: no such file."),
         (["--ckpt_path=last", "--fractions=[0, 1]"], "The fraction of weights to remove (=1.0) must lie in [0, 1)."),
         (["--ckpt_path=last", "--remove=-0.5"], "The fraction of weights to remove (=-0.5) must lie in [0, 1)."),
+        (["--ckpt_path=last", "--remove=0"], "--remove (=0.0) must lie in (0, 1), and remove at least one of 1,210"),
+        (["--ckpt_path=last", "--remove=1e-4"], "--remove (=0.0001) must lie in (0, 1), and remove at least one"),
         (["--ckpt_path=last", "--published={2: 1}"], "The fraction of weights to remove (=2.0) must lie in [0, 1)."),
         (["--ckpt_path=last", "--remove=0.9999"], "The fraction of weights to remove (=0.9999) would leave none of"),
         (["--ckpt_path=last", "--fractions=[half]"], "fractions: expected float, got 'half'."),

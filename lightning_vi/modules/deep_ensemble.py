@@ -61,7 +61,7 @@ class DeepEnsemble(SupervisedModule):
         if members < 1:
             raise UserError(f"DeepEnsemble: members (={members}) must be at least 1.")
         networks = [build_network(net, input_shape, target_size, likelihood) for _ in range(members)]
-        if isinstance(net, nn.Module) or len(set(networks)) < members:
+        if len(set(networks)) < members:
             raise UserError(
                 f"DeepEnsemble: net gives one {type(networks[0]).__name__} for all members, which would stay alike. "
                 "Give a class, or a function that makes a new network at each call."

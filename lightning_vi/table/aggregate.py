@@ -28,12 +28,19 @@ class Difference:
     """Our mean less the published figure, in the metric's unit.
 
     Attributes:
-        value: The difference; lower is better.
+        value: The difference.
         error: Its standard error; none where nothing is known of it.
+        higher_is_better: Whether a larger metric is a better one.
     """
 
     value: float
     error: float | None
+    higher_is_better: bool = False
+
+    @property
+    def deficit(self) -> float:
+        """By how much we are worse; below 0 where we are better."""
+        return -self.value if self.higher_is_better else self.value
 
     @property
     def verdict(self) -> str:
@@ -42,7 +49,7 @@ class Difference:
             return ""
         if abs(self.value) <= 2 * self.error:
             return "within noise"
-        return "better" if self.value < 0 else "worse"
+        return "better" if self.deficit < 0 else "worse"
 
 
 @dataclass(frozen=True)
@@ -73,10 +80,11 @@ class Aggregate:
 
     @property
     def reaches_paper(self) -> bool:
-        """Whether the mean is at or below the published figure."""
+        """Whether the mean is at the published figure or better."""
+        if self.row.paper is None or self.difference is None:
+            return False
         # Scores come in single precision: a mean of 1.4400001 is at 1.44.
-        paper = self.row.paper
-        return paper is not None and (self.mean <= paper or math.isclose(self.mean, paper, rel_tol=1e-6))
+        return self.difference.deficit <= 0 or math.isclose(self.mean, self.row.paper, rel_tol=1e-6)
 
     def distinct(self, attribute: str) -> str:
         """What the runs have for an attribute of `Result`, e.g. the device: each value once."""
@@ -99,6 +107,16 @@ def missing(table: Table, results: Results) -> dict[str, list[int]]:
     present = {row.name: {run.seed for run in results.get(row.name, ())} for row in table.rows}
     absent = {row.name: [seed for seed in row.seeds if seed not in present[row.name]] for row in table.rows}
     return {name: seeds for name, seeds in absent.items() if seeds}
+
+
+def rows_with_curve(table: Table, results: Results) -> tuple[list[Row], list[Row]]:
+    """The rows of the table's figure that have run: those all of whose runs have its curve, and the others."""
+    if table.figure is None:
+        return [], []
+    curve, names = table.figure.curve, table.figure.rows
+    rows = [row for row in table.rows if row.name in names and results.get(row.name)]
+    complete = [row for row in rows if all(run.curves.get(curve) for run in results[row.name])]
+    return complete, [row for row in rows if row not in complete]
 
 
 def _check_scores(table: Table, runs: Sequence[Result]) -> None:
@@ -148,7 +166,8 @@ def _difference(table: Table, mean: float, std: float | None, seeds: int, paper:
         variances += [std**2 / seeds, std**2]
     if table.examples is not None:
         variances += [_binomial_variance(table, rate) for rate in (mean, paper)]
-    return Difference(mean - paper, math.sqrt(sum(variances)) if variances else None)
+    error = math.sqrt(sum(variances)) if variances else None
+    return Difference(mean - paper, error, table.higher_is_better)
 
 
 def _binomial_variance(table: Table, rate: float) -> float:

@@ -10,24 +10,10 @@ from lightning_vi.plots.style import number
 from lightning_vi.summary import LABELS
 from lightning_vi.table.aggregate import Aggregate
 from lightning_vi.table.rows import Label, Table
+from lightning_vi.text_table import Column
 
 ONE_SEED = "†"
 """Marks a standard error without the spread between seeds."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of text.
-
-    Attributes:
-        heading: Its heading.
-        cells: A cell for each row of the table, then one for each quotation.
-        is_number: Whether the cells belong at the right.
-    """
-
-    heading: str
-    cells: Sequence[str]
-    is_number: bool = True
 
 
 @dataclass(frozen=True)
@@ -39,7 +25,10 @@ class _Line:
 
 
 def comparison(table: Table, aggregates: Sequence[Aggregate]) -> list[Column]:
-    """Labels, our metric, the published one and their difference; a column without any content is left out."""
+    """Labels, our metric, the published one and their difference; a column without any content is left out.
+
+    A column has a cell for each row of the table, then one for each quotation.
+    """
     lines = _lines(table, aggregates)
     places = decimals(table, aggregates)
     return [

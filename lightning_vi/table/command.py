@@ -20,8 +20,7 @@ from lightning_vi.errors import UserError
 from lightning_vi.table import report, rows
 from lightning_vi.table.progress import Watch
 from lightning_vi.table.rows import Table
-from lightning_vi.table.runs import RUNS, Run, runs_of
-from lightning_vi.table.stored import Result
+from lightning_vi.table.runs import RUNS, runs_of, stored_runs
 from lightning_vi.table.workers import State, work
 
 
@@ -32,7 +31,7 @@ def run(arguments: Sequence[str]) -> int:
         arguments: Those behind `table`.
 
     Returns:
-        The exit code: 0, or 1 if a run has failed.
+        The exit code: 0, 1 if a run has failed, 128 and the number of the signal that has ended it.
 
     Raises:
         UserError: for a mistake in the arguments or in the table's file.
@@ -42,14 +41,12 @@ def run(arguments: Sequence[str]) -> int:
         raise UserError(f"--epochs-scale (={options.epochs_scale}) must be positive.")
     if options.workers < 1:
         raise UserError(f"--workers (={options.workers}) must be at least 1.")
+    if options.report and (options.rows or options.seeds):
+        raise UserError("--report reports all that is stored: leave out --rows and --seeds.")
     whole = read(options.config)
     if options.epochs_scale != 1:
-        # Its runs are others, and so are its files.
-        whole = replace(
-            whole,
-            name=f"{whole.name}-x{options.epochs_scale:g}",
-            protocol=f"{whole.protocol} x {options.epochs_scale:g}".strip(),
-        )
+        whole = _scaled(whole, options.epochs_scale)
+    report.columns(whole)  # which it refuses if they contradict each other
     results = Path(options.results)
     if options.report:
         _report(whole, results, options)
@@ -57,14 +54,25 @@ def run(arguments: Sequence[str]) -> int:
 
     runs = runs_of(rows.select(whole, options.rows, options.seeds), options.epochs_scale)
     workers = min(options.workers, len(runs))
-    with _alone(RUNS / whole.name), _terminated_as_interrupted():
-        watch = Watch(runs, workers)
-        try:
-            state = work(runs, results / "runs", workers, max(1, (os.cpu_count() or 1) // workers), watch)
-        finally:
-            watch.close()
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    scores = [name for name in (whole.metric, whole.validation, *whole.scores) if name is not None]
+    try:
+        with _alone(RUNS / whole.name), _terminated_as_interrupted(), Watch(runs, workers) as watch:
+            state = work(runs, results / "runs", scores, workers, threads, watch)
+    except Interrupted as interruption:
+        print("lightning-vi: interrupted. The same command goes on where it was.", file=sys.stderr)
+        return 128 + interruption.signal
+    _tell_failed(state)
     _report(whole, results, options)
-    return _tell_failed(state)
+    return 1 if state.failed else 0
+
+
+def _scaled(table: Table, epochs_scale: float) -> Table:
+    """A table whose runs are shorter or longer: they are others, and so are its files."""
+    suffix = f"-x{epochs_scale:g}"
+    figure = table.figure and replace(table.figure, file=f"{Path(table.figure.file).stem}{suffix}.png")
+    protocol = f"{table.protocol} x {epochs_scale:g}".strip()
+    return replace(table, name=f"{table.name}{suffix}", protocol=protocol, figure=figure)
 
 
 def read(name: str) -> Table:
@@ -117,24 +125,20 @@ def _options(arguments: Sequence[str]) -> Namespace:
 
 def _report(table: Table, results: Path, options: Namespace) -> None:
     """Report all stored runs of the whole table, whatever part of it was run now."""
-    stored: dict[str, list[Result]] = {}
-    for row in table.rows:
-        found = (Run(table.name, row, seed, options.epochs_scale).result(results / "runs") for seed in row.seeds)
-        stored[row.name] = [each for each in found if each is not None]
-    scale = "" if options.epochs_scale == 1 else f" --epochs-scale {options.epochs_scale:g}"
-    files = report.write(table, stored, f"lightning-vi table --config {options.config}{scale}", results)
+    stored = {row.name: stored_runs(table, row, results / "runs", options.epochs_scale) for row in table.rows}
     report.show(table, stored)
-    print(f"Written: {', '.join(map(str, files))}")
+    scale = "" if options.epochs_scale == 1 else f" --epochs-scale {options.epochs_scale:g}"
+    # Nobody else has the folder of a file.
+    command = f"lightning-vi table --config {Path(options.config).name}{scale}"
+    print(f"Written: {', '.join(map(str, report.write(table, stored, command, results)))}")
 
 
-def _tell_failed(state: State) -> int:
-    if not state.failed:
-        return 0
-    print(f"lightning-vi: {len(state.failed)} run{'s' if len(state.failed) > 1 else ''} failed:", file=sys.stderr)
-    for run, reason in state.failed:
-        print(f"  {run.label}: {reason} ({run.log})", file=sys.stderr)
-    print("Start the command again to repeat them.", file=sys.stderr)
-    return 1
+def _tell_failed(state: State) -> None:
+    if state.failed:
+        print(f"lightning-vi: {len(state.failed)} run{'s' if len(state.failed) > 1 else ''} failed:", file=sys.stderr)
+        for run, reason in state.failed:
+            print(f"  {run.label}: {reason} ({run.log})", file=sys.stderr)
+        print("Start the command again to repeat them.", file=sys.stderr)
 
 
 @contextmanager
@@ -148,17 +152,28 @@ def _alone(folder: Path) -> Iterator[None]:
         raise UserError(f"{folder}: another `lightning-vi table` is at work there.") from error
 
 
+class Interrupted(BaseException):
+    """The process has been asked to end.
+
+    Args:
+        number: Number of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.signal = number
+
+
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """A context in which SIGTERM ends the process as Ctrl-C does, so that the runs end with it."""
+    """A context in which SIGTERM and Ctrl-C raise :class:`Interrupted`, so that the runs end with the command."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
+        raise Interrupted(number)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
-    except KeyboardInterrupt as error:
-        raise UserError("interrupted. The same command goes on where it was.") from error
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

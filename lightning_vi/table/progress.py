@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Sequence
 from statistics import mean
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -48,13 +49,18 @@ class Watch:
         rest = "" if over else _time_left(state, self.workers)
         if self._progress is not None:
             trained = sum(each.epochs for each in state.done) + sum(job.epochs() for job in state.working)
+            trained += sum(run.epochs for run, _ in state.failed)  # nothing more is to come of them
             self._progress.update(self._task, completed=trained, description=text, rest=rest)
         elif over or time.monotonic() >= self._next_line:
             at_work = ", ".join(f"{job.run.label} at epoch {job.epochs()}/{job.run.epochs}" for job in state.working)
             print("; ".join(filter(None, (text, at_work, rest))), flush=True)
             self._next_line = time.monotonic() + LINE_SECONDS
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        """The watch itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Give the terminal back."""
         if self._progress is not None:
             self._progress.stop()

@@ -2,25 +2,23 @@
 
 import csv
 import io
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
 
+from lightning_vi import text_table
 from lightning_vi.errors import UserError
 from lightning_vi.plots.error_curves import errors_over_epochs
-from lightning_vi.table.aggregate import Aggregate, Results, aggregate
-from lightning_vi.table.cells import Column, comparison, figure, heading
+from lightning_vi.table.aggregate import Aggregate, Results, aggregate, rows_with_curve
+from lightning_vi.table.cells import comparison, figure, heading
 from lightning_vi.table.markdown import markdown, summary
 from lightning_vi.table.rows import CurvesFigure, Row, Table
+from lightning_vi.whole_file import whole
 
 
 def write(table: Table, results: Results, command: str, folder: Path) -> list[Path]:
-    """Write NAME.csv, NAME.md and, once one of its rows has run, the figure; the files.
+    """Write NAME.csv, NAME.md and, once one of its rows has run, the figure, each whole or not at all; the files.
 
     Args:
         table: The table, complete.
@@ -31,26 +29,30 @@ def write(table: Table, results: Results, command: str, folder: Path) -> list[Pa
     Raises:
         UserError: If the table asks for scores that the runs do not have.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    files = {f"{table.name}.csv": csv_text(table, results), f"{table.name}.md": markdown(table, results, command)}
-    paths = [folder / name for name in files]
-    for path, text in zip(paths, files.values(), strict=True):
-        path.write_text(text, encoding="utf-8", newline="\n")
+    files = {
+        f"{table.name}.csv": csv_text(table, results).encode(),
+        f"{table.name}.md": markdown(table, results, command).encode(),
+    }
     curves = draw(table, results)
     if table.figure is not None and curves is not None:
-        paths.append(folder / table.figure.file)
-        curves.savefig(paths[-1])
-    return paths
+        picture = io.BytesIO()
+        curves.savefig(picture, format="png")
+        files[table.figure.file] = picture.getvalue()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        with whole(folder / name) as part:
+            part.write_bytes(content)
+    return [folder / name for name in files]
 
 
-def csv_text(table: Table, results: Results) -> str:
-    """One line per row that has results; figures have 4 significant digits, what is unknown is empty.
+def columns(table: Table) -> list[str]:
+    """Names of the CSV's columns.
 
     Raises:
-        UserError: If two columns would have the same name.
+        UserError: If two would have the same name.
     """
     metric = table.metric.replace("/", "_")
-    columns = [
+    names = [
         *table.rows[0].labels,
         *("weights", "seeds", "epochs", "protocol"),
         *(f"{metric}_mean", f"{metric}_std", f"{metric}_posterior_mean", f"paper_{_leaf(table.metric)}"),
@@ -58,52 +60,41 @@ def csv_text(table: Table, results: Results) -> str:
         *(f"{_leaf(name)}_mean" for name in table.scores),
         *("minutes", "device", "commit"),
     ]
-    for column in columns:
-        if columns.count(column) > 1:
-            raise UserError(f"{table.name}: two columns of the CSV are called '{column}'; rename the label or score.")
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"{table.name}: two columns of the CSV are called '{name}'; rename the label or score.")
+    return names
+
+
+def csv_text(table: Table, results: Results) -> str:
+    """One line per row that has results; figures have 4 significant digits, what is unknown is empty.
+
+    Raises:
+        UserError: If two columns would have the same name, or if the table asks for scores that the runs do not have.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(columns(table))
     writer.writerows(_csv_line(table, each) for each in aggregate(table, results))
     return file.getvalue()
 
 
 def show(table: Table, results: Results) -> None:
-    """Print the table: drawn on a terminal, plain aligned lines elsewhere."""
+    """Print the table, and below it what it comes to."""
     aggregates = aggregate(table, results)
-    columns = comparison(table, aggregates)
-    if sys.stdout.isatty():
-        drawn = RichTable(title=Text(table.title, "bold"), title_justify="left")
-        for column in columns:
-            drawn.add_column(Text(column.heading), justify="right" if column.is_number else "left")
-        for line in zip(*(column.cells for column in columns), strict=True):
-            drawn.add_row(*map(Text, line))
-        Console().print(drawn)
-    else:
-        print("\n".join([table.title, *_aligned(columns)]))
+    text_table.show(table.title, comparison(table, aggregates))
     for sentence in summary(table, results, aggregates):
         print(sentence)
 
 
 def draw(table: Table, results: Results) -> Figure | None:
-    """The table's figure from the rows that have run; none without any, or if the table has no figure.
-
-    Raises:
-        UserError: If a run lacks the figure's curve.
-    """
+    """The table's figure from the rows that have run, of which all runs have its curve; none without any such row."""
     if table.figure is None:
         return None
-    wanted, curve = table.figure, table.figure.curve
-    rows = [row for row in table.rows if row.name in wanted.rows and results.get(row.name)]
+    rows, _ = rows_with_curve(table, results)
     if not rows:
         return None
-    for row in rows:
-        for run in results[row.name]:
-            if not run.curves.get(curve):
-                raise UserError(
-                    f"{table.name}: figure: row '{row.name}', seed {run.seed} has no curve '{curve}'; "
-                    f"it has {', '.join(run.curves) or 'none'}."
-                )
+    wanted, curve = table.figure, table.figure.curve
     curves = {name: [run.curves[curve] for run in results[row.name]] for name, row in _names(rows, wanted).items()}
     return errors_over_epochs(curves, wanted.title, heading(curve, table.unit if curve == table.metric else ""))
 
@@ -129,12 +120,3 @@ def _csv_line(table: Table, each: Aggregate) -> list[str]:
         *map(figure, each.scores),
         *(figure(each.minutes), each.distinct("device"), each.distinct("commit")),
     ]
-
-
-def _aligned(columns: Sequence[Column]) -> list[str]:
-    texts = []
-    for column in columns:
-        cells = [column.heading, *column.cells]
-        width = max(map(len, cells))
-        texts.append([f"{cell:>{width}}" if column.is_number else f"{cell:<{width}}" for cell in cells])
-    return ["  " + "  ".join(line).rstrip() for line in zip(*texts, strict=True)]

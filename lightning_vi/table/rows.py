@@ -76,6 +76,7 @@ class Table:
         rows: What is trained.
         seeds: Seeds of the rows that give none.
         unit: Unit of the metric, e.g. `%`.
+        higher_is_better: Whether a larger metric is a better one, e.g. an accuracy.
         examples: Number of test examples, if the metric is an error rate in percent: gives its binomial error.
         validation: The score by which one may choose, e.g. `val/error`.
         scores: Further scores to show.
@@ -91,6 +92,7 @@ class Table:
     rows: Sequence[Row]
     seeds: Sequence[int] = (0,)
     unit: str = ""
+    higher_is_better: bool = False
     examples: int | None = None
     validation: str | None = None
     scores: Sequence[str] = ()
@@ -111,12 +113,16 @@ def complete(table: Table) -> Table:
         for row in table.rows
         for each in _combinations(row)
     )
+    _require_file_name(table.name, "name of the table")
+    if table.figure is not None:
+        _require_file_name(table.figure.file, f"{table.name}: figure: file")
+        if not table.figure.file.endswith(".png"):
+            raise UserError(f"{table.name}: figure: file '{table.figure.file}' must end in .png.")
     names = [row.name for row in rows]
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"{table.name}: two rows are called '{name}'.")
-        if not name or set(name) & set("/\\*?[] "):
-            raise UserError(f"{table.name}: row name '{name}' must be fit for a file name: no blank, / or *.")
+        _require_file_name(name, f"{table.name}: row name")
     if not rows:
         raise UserError(f"{table.name}: there are no rows.")
     if table.examples is not None and table.examples < 1:
@@ -124,6 +130,7 @@ def complete(table: Table) -> Table:
     for row in rows:
         if not row.configs:
             raise UserError(f"{table.name}: row '{row.name}' names no configuration.")
+        _require_seeds(row.seeds, f"{table.name}: row '{row.name}': seeds")
     entries: list[Row | Quotation] = [*rows, *table.quotations]
     for each in entries:
         if list(each.labels) != list(rows[0].labels):
@@ -137,9 +144,22 @@ def complete(table: Table) -> Table:
     return replace(table, rows=rows)
 
 
+def _require_file_name(name: str, what: str) -> None:
+    if not name or set(name) & set("/\\*?[] "):
+        raise UserError(f"{what} '{name}' must be fit for a file name: no blank, / or *.")
+
+
+def _require_seeds(seeds: Sequence[int], what: str) -> None:
+    if not seeds or min(seeds) < 0:
+        raise UserError(f"{what} (={list(seeds)}) must be numbers from 0 on, at least one.")
+
+
 def _combinations(row: Row) -> list[Row]:
     if not row.grid:
         return [row]
+    for option, values in row.grid.items():
+        if not values:
+            raise UserError(f"Row '{row.name}': grid: {option} has no value.")
     rows = []
     for values in itertools.product(*row.grid.values()):
         chosen = dict(zip(row.grid, values, strict=True))
@@ -160,6 +180,8 @@ def select(table: Table, patterns: Sequence[str], seeds: Sequence[int]) -> Table
     Raises:
         UserError: if a pattern matches nothing.
     """
+    if seeds:
+        _require_seeds(seeds, "--seeds")
     names = [row.name for row in table.rows]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):

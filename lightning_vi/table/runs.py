@@ -2,25 +2,26 @@
 
 import hashlib
 import json
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-import lightning_vi
 from lightning_vi import named_configs
 from lightning_vi.errors import UserError
+from lightning_vi.settings import flat
 from lightning_vi.table import stored
 from lightning_vi.table.rows import Row, Table
 from lightning_vi.table.stored import Result
 
 RUNS = Path("runs")
 """Where `fit` puts its runs."""
+
+_EPOCHS, _VALIDATION = "trainer.max_epochs", "trainer.check_val_every_n_epoch"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Run:
         table: Name of its table.
         row: What is trained.
         seed: Its seed.
-        epochs_scale: Factor of the number of epochs.
+        epochs_scale: Factor of the number of epochs, and of that between two validations.
     """
 
     table: str
@@ -40,20 +41,39 @@ class Run:
     epochs_scale: float = 1.0
 
     @cached_property
+    def contents(self) -> list[Mapping[str, Any]]:
+        """What the row's configurations hold; read once, so that all that depends on them agrees.
+
+        Raises:
+            UserError: if a configuration is not there or cannot be read.
+        """
+        try:
+            return [_content(named_configs.find(name)) for name in self.row.configs]
+        except UserError as error:
+            raise UserError(f"{self.table}: row '{self.row.name}': {error}") from error
+
+    @cached_property
     def settings(self) -> dict[str, Any]:
         """What is trained, by the names that the options have on the command line, e.g. `model.optimizer.lr`.
 
         Raises:
-            UserError: if a configuration is not there or cannot be read, or if its number of epochs is not known.
+            UserError: if they cannot be had, or are not those of a run to its final epoch.
         """
         settings: dict[str, Any] = {}
-        for content in (*map(_content, self.row.configs), self.row.options):
-            settings |= _flat(content)
+        for content in (*self.contents, self.row.options):
+            for name, value in flat(content).items():
+                # Such lists add to what is there.
+                settings[name] = [*settings.get(name, []), *value] if name.endswith("+") else value
         settings.pop("name", None)  # says nothing of the training
-        epochs = settings.get("trainer.max_epochs", _flat(_content(named_configs.DEFAULTS))["trainer.max_epochs"])
+        defaults = flat(_content(named_configs.packaged()[named_configs.DEFAULTS]))
+        epochs = settings.setdefault(_EPOCHS, defaults[_EPOCHS])
         if not isinstance(epochs, int) or epochs < 1:
-            raise UserError(f"{self.row.name}: trainer.max_epochs (={epochs}) of a table's row must be positive.")
-        settings["trainer.max_epochs"] = max(1, round(epochs * self.epochs_scale))
+            raise UserError(f"{self.row.name}: {_EPOCHS} (={epochs}) of a table's row must be positive.")
+        if settings.get("test_checkpoint", "last") != "last":
+            raise UserError(f"{self.row.name}: test_checkpoint must be last: a table reports the final epoch.")
+        for name in (_EPOCHS, _VALIDATION) if self.epochs_scale != 1 else ():
+            if name in settings:
+                settings[name] = max(1, round(settings[name] * self.epochs_scale))
         return settings
 
     @cached_property
@@ -65,7 +85,7 @@ class Run:
     @property
     def epochs(self) -> int:
         """Number of epochs to train."""
-        epochs: int = self.settings["trainer.max_epochs"]
+        epochs: int = self.settings[_EPOCHS]
         return epochs
 
     @property
@@ -83,20 +103,32 @@ class Run:
         """What its process has printed."""
         return self.folder / "log.txt"
 
-    def arguments(self) -> list[str]:
-        """Arguments of `lightning-vi` that start the run, or go on with it from its last checkpoint."""
-        configs = [f"--config={name}" for name in self.row.configs]
-        given = {**self.row.options, "trainer.max_epochs": self.epochs}
-        options = [f"--{name}={_text(value)}" for name, value in given.items()]
+    def prepare(self) -> list[str]:
+        """Arguments of `lightning-vi` that start the run, or go on with it from its last checkpoint.
+
+        They name copies of the configurations, which may be edited while the run waits for its turn.
+        """
+        configs = []
+        for number, content in enumerate(self.contents):
+            copy = self.folder / f"config_{number}.yaml"
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text(yaml.safe_dump(dict(content), sort_keys=False), encoding="utf-8")
+            configs.append(f"--config={copy.as_posix()}")
+        scaled = {name: self.settings[name] for name in (_EPOCHS, _VALIDATION) if name in self.settings}
+        options = [f"--{name}={_text(value)}" for name, value in {**self.row.options, **scaled}.items()]
         name = self.folder.relative_to(RUNS).as_posix()
         resume = ["--ckpt_path=last"] if any(self.folder.glob("*/checkpoints/last.ckpt")) else []
         return ["fit", *configs, *options, f"--seed_everything={self.seed}", f"--name={name}", *resume]
 
     def finished(self) -> dict[str, Any] | None:
         """What `fit` has left of the run as data, if it has come to its end."""
-        files = sorted(self.folder.glob("*/results.json"), key=lambda path: path.stat().st_mtime)
-        content = json.loads(files[-1].read_text(encoding="utf-8")) if files else None
-        return content if isinstance(content, dict) else None
+        files = {
+            int(path.parent.name.removeprefix("version_")): path for path in self.folder.glob("version_*/results.json")
+        }
+        if not files:
+            return None
+        content: dict[str, Any] = json.loads(files[max(files)].read_text(encoding="utf-8"))
+        return content
 
     def result(self, folder: Path) -> Result | None:
         """Its stored result in a folder, if there is one.
@@ -126,7 +158,7 @@ class Run:
             weights=content["weights"],
             minutes=_rounded(content["seconds"] / 60),
             device=content["device"],
-            commit=commit(),
+            commit=content["commit"],
         )
         stored.write(result, folder)
         return result
@@ -146,17 +178,11 @@ def runs_of(table: Table, epochs_scale: float = 1.0) -> list[Run]:
     ]
 
 
-@lru_cache
-def commit() -> str:
-    """The commit of this package's source, marked if its files differ; its version where it has no repository."""
-    package = Path(lightning_vi.__file__).parent
-    sources = [str(package), *(str((package / name).resolve()) for name in ("callbacks", "datamodules", "configs"))]
-    git = ["git", "-C", str(package)]
-    head = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=False)
-    if head.returncode != 0:
-        return lightning_vi.__version__
-    differs = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", *sources], check=False).returncode != 0
-    return f"{head.stdout.strip()}{'-dirty' if differs else ''}"
+def stored_runs(table: Table, row: Row, folder: Path, epochs_scale: float = 1.0) -> list[Result]:
+    """All stored results of a row that have the table's metric, by seed, also of seeds that it does not name."""
+    config = Run(table.name, row, row.seeds[0], epochs_scale).config
+    results = [stored.read(path) for path in folder.glob(stored.file_name(row.name, "*", config))]
+    return sorted((each for each in results if table.metric in each.scores), key=lambda result: result.seed)
 
 
 def python() -> list[str]:
@@ -164,24 +190,15 @@ def python() -> list[str]:
     return [sys.executable, "-m", "lightning_vi.table.child"]
 
 
-def _content(name: str) -> Mapping[str, Any]:
-    path = named_configs.find(name)
+def _content(path: Path) -> Mapping[str, Any]:
+    named_configs.require_unique_keys(path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{name}: not valid YAML: {str(error).splitlines()[0]}.") from error
+        raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[0]}.") from error
     if not isinstance(content, dict):
-        raise UserError(f"{name}: the file must be a mapping of options.")
+        raise UserError(f"{path}: the file must be a mapping of options.")
     return content
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Settings by the names of their options; that of an object is its class."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        name = prefix if key in ("class_path", "init_args") else f"{prefix}.{key}".lstrip(".")
-        flat |= _flat(value, name) if isinstance(value, Mapping) else {name: value}
-    return flat
 
 
 def _rounded(value: float) -> float:

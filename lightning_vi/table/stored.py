@@ -1,13 +1,15 @@
 """Results of runs: one small JSON file each, from which every report is made."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lightning_vi.errors import UserError
 from lightning_vi.json_file import write_json
+
+Key = TypeVar("Key", int, str)
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Result:
         return file_name(self.row, self.seed, self.config)
 
 
-def file_name(row: str, seed: int, config: str) -> str:
-    """Name of the file of a run's result."""
+def file_name(row: str, seed: int | str, config: str) -> str:
+    """Name of the file of a run's result, or with seed `*` a pattern for those of all seeds."""
     return f"{row}-seed{seed}-{config}.json"
 
 
@@ -66,7 +68,14 @@ def read(path: Path) -> Result:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        curves = {name: {int(at): value for at, value in curve.items()} for name, curve in content["curves"].items()}
-        return Result(**{**content, "curves": curves})
+        curves = {name: _numbers(curve, int) for name, curve in content["curves"].items()}
+        result = Result(**{**content, "curves": curves, "scores": _numbers(content["scores"], str)})
+        if result.file_name != path.name:
+            raise ValueError(f"its run is that of {result.file_name}")
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path} is not the stored result of a run: {error}. Delete it to run it again.") from error
+        raise UserError(f"{path} is not the stored result of its run: {error}. Delete it.") from error
+    return result
+
+
+def _numbers(values: Mapping[str, Any], key: Callable[[str], Key]) -> dict[Key, float]:
+    return {key(name): float(value) for name, value in values.items()}

@@ -5,12 +5,12 @@ import re
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lightning_vi.table.runs import Run, commit, python
+from lightning_vi.table.runs import Run, python
 from lightning_vi.table.stored import Result
 
 _EPOCH = re.compile(r"^Epoch (\d+)/", re.MULTILINE)
@@ -60,12 +60,20 @@ class State:
     failed: list[tuple[Run, str]] = field(default_factory=list)
 
 
-def work(runs: Sequence[Run], results: Path, workers: int, threads: int, watch: Callable[[State], None]) -> State:
+def work(
+    runs: Sequence[Run],
+    results: Path,
+    scores: Collection[str],
+    workers: int,
+    threads: int,
+    watch: Callable[[State], None],
+) -> State:
     """Run all that have no result yet.
 
     Args:
         runs: The runs.
         results: Folder of the stored results.
+        scores: Names that a result must have, or the run has failed.
         workers: How many to run at a time.
         threads: Number of threads of each.
         watch: Called every quarter of a second.
@@ -73,7 +81,6 @@ def work(runs: Sequence[Run], results: Path, workers: int, threads: int, watch: 
     Returns:
         The state at the end.
     """
-    commit()  # noted before any file can change
     state = State(deque())
     for run in runs:
         # A run may have ended when nobody was there any more to store its result.
@@ -81,7 +88,7 @@ def work(runs: Sequence[Run], results: Path, workers: int, threads: int, watch: 
         if result is None:
             state.waiting.append(run)
         else:
-            state.done.append(result)
+            _end(state, run, result, scores)
     with _ended_with_us(state.working):
         while state.waiting or state.working:
             while state.waiting and len(state.working) < workers:
@@ -95,9 +102,17 @@ def work(runs: Sequence[Run], results: Path, workers: int, threads: int, watch: 
                 if result is None:
                     state.failed.append((job.run, _last_line(job)))
                 else:
-                    state.done.append(result)
+                    _end(state, job.run, result, scores)
     watch(state)
     return state
+
+
+def _end(state: State, run: Run, result: Result, scores: Collection[str]) -> None:
+    lacking = [name for name in scores if name not in result.scores]
+    if lacking:
+        state.failed.append((run, f"it has no score {', '.join(lacking)}, but {', '.join(result.scores) or 'none'}"))
+    else:
+        state.done.append(result)
 
 
 def _start(run: Run, threads: int) -> Job:
@@ -107,11 +122,12 @@ def _start(run: Run, threads: int) -> Job:
     # Lightning would take these for its own.
     for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
         environment.pop(name, None)
+    arguments = run.prepare()
     with run.log.open("ab") as log:
-        log.write(f"+ lightning-vi {' '.join(run.arguments())}\n".encode())
+        log.write(f"+ lightning-vi {' '.join(arguments)}\n".encode())
         log.flush()
         process = subprocess.Popen(
-            [*python(), *run.arguments()], stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment
+            [*python(), *arguments], stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment
         )
     return Job(run, process, time.monotonic(), first_epoch)
 

@@ -189,3 +189,11 @@ def test_one_network_for_all_members_is_refused() -> None:
     for shared in (net, lambda input_shape, output_size: net):
         with pytest.raises(UserError, match="net gives one Linear for all members, which would stay alike"):
             ensemble(net=shared)
+        with pytest.raises(UserError, match="net gives one Linear for all members, which would stay alike"):
+            ensemble(net=shared, members=2)
+
+
+def test_one_network_is_enough_for_one_member() -> None:
+    net = nn.Linear(4, 2)
+    for own in (net, lambda input_shape, output_size: net):
+        assert list(ensemble(net=own, members=1).networks) == [net]

@@ -1,11 +1,12 @@
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from lightning_vi.errors import UserError
-from lightning_vi.table.aggregate import Difference, aggregate, missing
-from lightning_vi.table.rows import Row, Table
+from lightning_vi.table.aggregate import Difference, aggregate, missing, rows_with_curve
+from lightning_vi.table.rows import CurvesFigure, Row, Table
 from lightning_vi.table.stored import Result
 
 
@@ -66,12 +67,22 @@ def test_error_of_a_difference_without_what_is_unknown() -> None:
 def test_verdicts_at_two_standard_errors() -> None:
     verdicts = [Difference(value, 0.5).verdict for value in (-1.01, -1.0, 1.0, 1.01, math.nan)]
     assert verdicts == ["better", "within noise", "within noise", "worse", ""]
+    verdicts = [Difference(value, 0.5, higher_is_better=True).verdict for value in (-1.01, -1.0, 1.0, 1.01, math.nan)]
+    assert verdicts == ["worse", "within noise", "within noise", "better", ""]
 
 
 @pytest.mark.parametrize(("value", "reaches"), [(1.3, True), (1.3600001, True), (1.361, False), (math.nan, False)])
 def test_reaches_the_paper_within_single_precision(value: float, reaches: bool) -> None:
     (row,) = aggregate(table(paper=1.36), {"a": [result(0, test_error=value)]})
     assert row.reaches_paper is reaches
+
+
+@pytest.mark.parametrize(("value", "reaches"), [(1.4, True), (1.3599999, True), (1.359, False), (math.nan, False)])
+def test_reaches_the_paper_from_above_where_higher_is_better(value: float, reaches: bool) -> None:
+    (row,) = aggregate(replace(table(paper=1.36), higher_is_better=True), {"a": [result(0, test_error=value)]})
+    assert row.reaches_paper is reaches
+    assert row.difference is not None
+    assert row.difference.deficit == pytest.approx(1.36 - value, nan_ok=True)
 
 
 def test_a_diverged_run_has_no_verdict() -> None:
@@ -101,6 +112,16 @@ def test_missing_seeds() -> None:
     assert missing(table(), {}) == {"a": [0, 1, 2]}
     assert missing(table(), {"a": THREE}) == {}
     assert aggregate(table(), {"a": []}) == []
+
+
+def test_rows_of_a_figure_with_its_curve_and_without() -> None:
+    names = ("a", "b", "c", "d")
+    rows = [Row(name, {"method": name}, ["a.yaml"]) for name in names]
+    drawn = replace(table(), rows=rows, figure=CurvesFigure("f.png", "F", "test/error", names[:3]))
+    complete = replace(THREE[0], curves={"test/error": {1: 2.0}})
+    results = {"a": [complete], "b": [complete, THREE[1]], "c": [], "d": [complete, THREE[1]]}
+    assert rows_with_curve(drawn, results) == ([rows[0]], [rows[1]])
+    assert rows_with_curve(replace(drawn, figure=None), results) == ([], [])
 
 
 def test_a_mistyped_score_is_named() -> None:

@@ -9,14 +9,15 @@ from filelock import FileLock
 from lightning_vi.__main__ import main
 from lightning_vi.table import workers
 
+ROWS: list[dict[str, object]] = [
+    {"name": "good", "labels": {"net": "A"}, "configs": ["bbb_digits.yaml"], "seeds": [0, 1]},
+    {"name": "other", "labels": {"net": "B"}, "configs": ["mlp_mnist.yaml"], "paper": 0.5},
+]
 TABLE = {
     "name": "tiny",
     "title": "A tiny table",
     "metric": "test/rmse",
-    "rows": [
-        {"name": "good", "labels": {"net": "A"}, "configs": ["bbb_digits.yaml"], "seeds": [0, 1]},
-        {"name": "other", "labels": {"net": "B"}, "configs": ["mlp_mnist.yaml"], "paper": 0.5},
-    ],
+    "rows": ROWS,
 }
 
 # In place of a training.
@@ -28,7 +29,7 @@ if "fails" in arguments["name"]:
 folder = pathlib.Path("runs") / arguments["name"] / "version_0"
 folder.mkdir(parents=True)
 content = {"scores": {"test/rmse": 0.25 + int(arguments["seed_everything"])}, "curves": {}, "weights": 3, "seconds": 6,
-           "epochs": int(arguments.get("trainer.max_epochs", 60)), "device": "d"}
+           "epochs": int(arguments.get("trainer.max_epochs", 60)), "device": "d", "commit": "c"}
 (folder / "results.json").write_text(json.dumps(content))
 """
 
@@ -71,6 +72,13 @@ def test_runs_what_is_missing_and_reports_all(capsys: pytest.CaptureFixture[str]
     assert [path.read_bytes() for path in sorted(Path("results").glob("tiny.*"))] == written
 
 
+def test_seeds_that_the_file_does_not_name_count_too() -> None:
+    assert table("--rows", "other", "--seeds", "5") == 0
+    assert [line[:6] for line in lines()[1:]] == [["B", "3", "1", "50", "", "5.25"]]
+    assert table("--rows", "other") == 0
+    assert [line[:6] for line in lines()[1:]] == [["B", "3", "2", "50", "", "2.75"]]
+
+
 def test_shorter_runs_are_others_and_have_files_of_their_own() -> None:
     assert table("--epochs-scale", "0.1") == 0
     assert not Path("results/tiny.csv").exists()
@@ -82,7 +90,7 @@ def test_shorter_runs_are_others_and_have_files_of_their_own() -> None:
 
 def test_another_recipe_is_run_anew_and_the_old_one_not_counted() -> None:
     assert table() == 0
-    rows = [{**row, "options": {"trainer.max_epochs": 7}} for row in TABLE["rows"]]  # type: ignore[attr-defined]
+    rows = [{**row, "options": {"trainer.max_epochs": 7}} for row in ROWS]
     write({**TABLE, "rows": rows})
     assert table("--report") == 0
     assert len(lines()) == 1
@@ -91,13 +99,19 @@ def test_another_recipe_is_run_anew_and_the_old_one_not_counted() -> None:
 
 
 def test_failed_runs_are_told_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [*TABLE["rows"], {"name": "fails", "labels": {"net": "C"}, "configs": ["mlp_mnist.yaml"]}]  # type: ignore[misc]
+    rows = [*ROWS, {"name": "fails", "labels": {"net": "C"}, "configs": ["mlp_mnist.yaml"]}]
     write({**TABLE, "rows": rows})
     assert table("--workers=2") == 1
     err = capsys.readouterr().err
     assert "lightning-vi: 1 run failed:" in err
     assert "fails seed 0: the reason (runs/tiny/fails-seed0-" in err
     assert len(lines()) == 3
+
+
+def test_a_metric_that_no_run_has_is_told_for_each(capsys: pytest.CaptureFixture[str]) -> None:
+    write({**TABLE, "metric": "test/eror"})
+    assert table("--rows", "other") == 1
+    assert "other seed 0: it has no score test/eror, but test/rmse" in capsys.readouterr().err
 
 
 def test_two_do_not_work_on_the_same_table(capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,6 +131,8 @@ def test_two_do_not_work_on_the_same_table(capsys: pytest.CaptureFixture[str]) -
         (["--rows", "god"], "--rows god: no row of tiny matches. Did you mean 'good'?"),
         (["--row", "good"], "there is no option '--row'. Did you mean '--rows'?"),
         (["--seeds", "x"], "seeds: expected int, got 'x'."),
+        (["--seeds", "-1"], "--seeds (=[-1]) must be numbers from 0 on"),
+        (["--report", "--rows", "good"], "--report reports all that is stored: leave out --rows and --seeds."),
         (["--config=tinny.yaml"], "--config tinny.yaml: no such file"),
     ],
 )
@@ -160,7 +176,7 @@ def test_a_damaged_result_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     (path,) = Path("results/runs").glob("other-*")
     path.write_text(json.dumps({"row": "other"}))
     assert table("--report") == 2
-    assert "Delete it to run it again" in capsys.readouterr().err
+    assert "is not the stored result of its run" in capsys.readouterr().err
 
 
 def test_help_tells_the_options(capsys: pytest.CaptureFixture[str]) -> None:

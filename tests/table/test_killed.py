@@ -42,6 +42,12 @@ def start(folder: Path) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(COMMAND, cwd=folder, stdout=out, stderr=out)
 
 
+def epochs_logged(folder: Path) -> int:
+    """How often runs have said that they have trained an epoch."""
+    logs = folder.glob("runs/tiny/*/log.txt")
+    return sum(line.startswith("Epoch ") for path in logs for line in path.read_text().splitlines())
+
+
 def figures(folder: Path) -> list[dict[str, str]]:
     """The CSV without what the clock says."""
     with (folder / "results" / "tiny.csv").open(newline="") as file:
@@ -54,9 +60,11 @@ def test_five_kills_change_nothing(tmp_path: Path) -> None:
 
     chance = random.Random(0)
     for turn in range(5):
-        process = start(killed)
-        # Importing takes some seconds, training some more: at random in both.
-        time.sleep(chance.uniform(4.0, 12.0))
+        process, before = start(killed), epochs_logged(killed)
+        # At random while it imports, while it trains, and at its end.
+        moment = time.monotonic() + chance.uniform(0.0, 8.0)
+        while process.poll() is None and (time.monotonic() < moment or (turn < 2 and epochs_logged(killed) == before)):
+            time.sleep(0.02)
         process.send_signal(signal.SIGKILL if turn % 2 == 0 else signal.SIGTERM)
         process.wait()
         time.sleep(0.5)  # for its runs to notice
@@ -64,6 +72,11 @@ def test_five_kills_change_nothing(tmp_path: Path) -> None:
 
     assert len(figures(alone)) == 2
     assert figures(killed) == figures(alone)
-    starts = sum(path.read_text().count("+ lightning-vi") for path in killed.glob("runs/tiny/*/log.txt"))
-    assert starts > 2
     assert (killed / "results" / "f.png").read_bytes() == (alone / "results" / "f.png").read_bytes()
+    # Not only started over: at least one went on.
+    logs = [path.read_text() for path in killed.glob("runs/tiny/*/log.txt")]
+    assert any("--ckpt_path=last" in log for log in logs)
+    for log in logs:
+        *_, last = log.split("+ lightning-vi ")
+        if "--ckpt_path=last" in last:
+            assert "Epoch 1/40" not in last

@@ -1,3 +1,8 @@
+from dataclasses import replace
+
+import pytest
+import scipy.stats
+
 from lightning_vi.table.markdown import markdown
 from lightning_vi.table.rows import Quotation, Row, Table
 from lightning_vi.table.stored import Result
@@ -119,6 +124,39 @@ def test_published_figures_of_a_regression() -> None:
     assert "| A | 0.500 (1) | 0.25 | +0.250† | 20 | 0.5 |" in text
     assert "that of a finite test set is not in it. † One seed" in text
     assert "0 of 1 rows at or below the paper's figure; largest excess 0.250 (a)." in text
+
+
+def test_where_higher_is_better() -> None:
+    rows = [
+        Row(name, {"net": name}, ["a.yaml"], seeds=(0, 1), paper=paper)
+        for name, paper in (("a", 98.0), ("b", 90.0), ("c", 95.0))
+    ]
+    table = Table("t", "T", "test/accuracy", rows, unit="%", higher_is_better=True)
+    results = {
+        name: [result(name, seed, 0.5, test_accuracy=value + seed / 10) for seed in (0, 1)]
+        for name, value in (("a", 95.0), ("b", 95.0), ("c", 94.0))
+    }
+    text = markdown(table, results, "make it")
+    assert "`test/accuracy` in %, higher is better: mean" in text
+    # Standard errors: sqrt(0.005 / 2 + 0.005) = 0.087.
+    assert "| a | 95.0 ± 0.1 (2) | 98 | −3.0 ± 0.1, worse |" in text
+    assert "| b | 95.0 ± 0.1 (2) | 90 | +5.0 ± 0.1, better |" in text
+    assert "1 of 3 rows at or above the paper's figure; largest shortfall 3.0 % (a)." in text
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3, 4])
+def test_few_seeds_alone_are_a_low_bar(seeds: int) -> None:
+    row = Row("a", {"net": "A"}, ["a.yaml"], seeds=tuple(range(seeds)), paper=0.25)
+    results = {"a": [result("a", seed, 0.5, test_rmse=0.5 + seed) for seed in range(seeds)]}
+    table = Table("r", "R", "test/rmse", [row])
+    sentence = "is not in it, and with 2 or 3 seeds two of them are a low bar: Student's t asks for 12.7 or 4.3."
+    assert (sentence in markdown(table, results, "make it")) is (seeds in (2, 3))
+    assert ("of a finite test set is not in it." in markdown(table, results, "make it")) is (seeds not in (2, 3))
+    assert "low bar" not in markdown(replace(table, examples=100), results, "make it")
+
+
+def test_few_seeds_are_as_few_as_student_says() -> None:
+    assert [round(float(scipy.stats.t.ppf(0.975, degrees)), 1) for degrees in (1, 2)] == [12.7, 4.3]
 
 
 def test_before_the_first_run() -> None:

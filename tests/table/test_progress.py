@@ -53,10 +53,10 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
     with (tmp_path / "out").open("w") as file:
         monkeypatch.setattr(progress, "Console", lambda: Console(file=file, force_terminal=True, width=100))
-        watch = Watch([run("a"), run("b")], 1)
-        watch(State(deque(), [], [result("a", 1.0)], [(run("b"), "why")]))
-        watch.close()
+        with Watch([run("a"), run("b")], 1) as watch:
+            watch(State(deque([run("b")]), [], [result("a", 1.0)]))
+            watch(State(deque(), [], [result("a", 1.0)], [(run("b"), "why")]))
     text = (tmp_path / "out").read_text()
     assert "2 of 2 runs, 1 failed" in text
     assert "b seed 0 failed: why" in text
-    assert "50%" in text
+    assert "100%" in text

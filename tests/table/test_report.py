@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lightning_vi.errors import UserError
-from lightning_vi.table.report import csv_text, draw, show, write
+from lightning_vi.table.report import columns, csv_text, draw, show, write
 from lightning_vi.table.rows import CurvesFigure, Quotation, Row, Table
 from lightning_vi.table.stored import Result
 
@@ -86,8 +86,12 @@ def test_csv_without_results_is_its_header() -> None:
 
 
 def test_columns_of_one_name_are_refused() -> None:
+    assert columns(TABLE) == HEADER.split(",")
+    twice = replace(TABLE, scores=("test/nll", "val/nll"))
     with pytest.raises(UserError, match="two columns of the CSV are called 'nll_mean'"):
-        csv_text(replace(TABLE, scores=("test/nll", "val/nll")), RESULTS)
+        columns(twice)
+    with pytest.raises(UserError, match="two columns of the CSV are called 'nll_mean'"):
+        csv_text(twice, RESULTS)
 
 
 def test_writes_the_same_bytes_again(tmp_path: Path) -> None:
@@ -122,12 +126,50 @@ def test_one_row_of_a_figure_goes_by_its_name() -> None:
     assert [text.get_text() for text in legend.get_texts()] == ["sgd, last 1.84"]
 
 
-def test_figure_names_a_missing_curve() -> None:
+def test_an_error_leaves_the_files_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = write(TABLE, {"sgd": RESULTS["sgd"]}, "make it", tmp_path)
+    before = [path.read_bytes() for path in files]
+    original = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        original(path, content[:10])
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(TABLE, RESULTS, "make it", tmp_path)
+    assert [path.read_bytes() for path in files] == before
+    assert sorted(tmp_path.iterdir()) == sorted(files)
+
+
+def test_no_figure_is_asked_for() -> None:
+    assert draw(replace(TABLE, figure=None), RESULTS) is None
+
+
+def test_a_row_without_the_curve_is_left_out_of_the_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    partly = {**RESULTS, "bayes": [RESULTS["bayes"][0], replace(RESULTS["bayes"][1], curves={})]}
+    drawn = draw(TABLE, partly)
+    assert drawn is not None
+    legend = drawn.axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["sgd, last 1.84"]
+    sentence = "figure2.png leaves out bayes: no curve test/error."
+    _, report, _ = write(TABLE, partly, "make it", tmp_path)
+    assert sentence in report.read_text().splitlines()
+    show(TABLE, partly)
+    assert sentence in capsys.readouterr().out.splitlines()
+
+
+def test_a_curve_that_no_run_has_gives_no_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert TABLE.figure is not None
     wrong = replace(TABLE, figure=replace(TABLE.figure, curve="test/nll"))
-    with pytest.raises(UserError, match="'sgd', seed 0 has no curve 'test/nll'; it has test/error"):
-        draw(wrong, RESULTS)
-    assert draw(replace(TABLE, figure=None), RESULTS) is None
+    assert draw(wrong, RESULTS) is None
+    files = write(wrong, RESULTS, "make it", tmp_path)
+    assert [path.name for path in files] == ["errors.csv", "errors.md"]
+    sentence = "No figure2.png of sgd, bayes: no curve test/nll."
+    assert sentence in files[1].read_text().splitlines()
+    show(wrong, RESULTS)
+    assert sentence in capsys.readouterr().out.splitlines()
 
 
 def test_shows_aligned_lines_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from lightning_vi.errors import UserError
 from lightning_vi.table.rows import Row, Table, complete
-from lightning_vi.table.runs import Run, runs_of
+from lightning_vi.table.runs import Run, runs_of, stored_runs
 
 ROW = Row("bbb", {"method": "A"}, ["bbb_digits.yaml"], {"trainer.max_epochs": 20}, seeds=(0,))
 RESULTS: dict[str, Any] = {
@@ -17,6 +17,7 @@ RESULTS: dict[str, Any] = {
     "weights": 7,
     "parameters": 14,
     "seconds": 90,
+    "commit": "c0",
     "device": "cpu",
 }
 
@@ -67,6 +68,47 @@ def test_settings_have_the_names_of_their_options() -> None:
     }
 
 
+def test_lists_that_add_to_others_are_all_in_the_hash() -> None:
+    for name, rate in (("a", 1), ("b", 2), ("c", 3)):
+        Path(f"{name}.yaml").write_text(f"trainer: {{callbacks+: [{{rate: {rate}}}]}}")
+    settings = run(replace(ROW, configs=["a.yaml", "b.yaml"])).settings
+    assert settings["trainer.callbacks+"] == [{"rate": 1}, {"rate": 2}]
+    assert (
+        run(replace(ROW, configs=["a.yaml", "b.yaml"])).config != run(replace(ROW, configs=["c.yaml", "b.yaml"])).config
+    )
+
+
+def test_validations_are_scaled_with_the_epochs() -> None:
+    row = replace(ROW, options={"trainer.max_epochs": 80, "trainer.check_val_every_n_epoch": 10})
+    assert "--trainer.check_val_every_n_epoch=1" in run(row, scale=0.1).prepare()
+    assert "--trainer.check_val_every_n_epoch=10" in run(row).prepare()
+    assert not any("check_val" in each for each in run(scale=0.1).prepare())
+
+
+def test_a_table_reports_final_epochs_alone() -> None:
+    with pytest.raises(UserError, match="reports the final epoch"):
+        run(replace(ROW, options={"test_checkpoint": "best"})).config  # noqa: B018
+
+
+def test_the_packaged_defaults_count_whatever_lies_in_the_folder() -> None:
+    Path("trainer.yaml").write_text("name: x")
+    Path("none.yaml").write_text("name: x")
+    assert run(replace(ROW, options={}, configs=["none.yaml"])).epochs == 20
+
+
+def test_all_stored_seeds_of_a_row_are_found(tmp_path: Path) -> None:
+    table = complete(Table("t", "T", "test/error", (ROW,)))
+    for seed in (10, 2):
+        one = run(seed=seed)
+        path = one.folder / "version_0" / "results.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(RESULTS))
+        one.store(tmp_path)
+    assert [each.seed for each in stored_runs(table, table.rows[0], tmp_path)] == [2, 10]
+    assert stored_runs(replace(table, metric="test/x"), table.rows[0], tmp_path) == []
+    assert stored_runs(table, replace(ROW, options={"trainer.max_epochs": 9}), tmp_path) == []
+
+
 def test_epochs_are_the_last_given(tmp_path: Path) -> None:
     assert run().epochs == 20
     assert run(scale=0.25).epochs == 5
@@ -85,7 +127,7 @@ def test_arguments_start_it_and_go_on_with_it() -> None:
     name = f"t/bbb-seed4-{one.config}"
     expected = [
         "fit",
-        "--config=bbb_digits.yaml",
+        f"--config=runs/{name}/config_0.yaml",
         "--model.net.hidden=[8, 8]",
         "--data=Digits",
         "--model.lr_scheduler=null",
@@ -93,18 +135,18 @@ def test_arguments_start_it_and_go_on_with_it() -> None:
         "--seed_everything=4",
         f"--name={name}",
     ]
-    assert one.arguments() == expected
+    assert one.prepare() == expected
     saved = Path("runs") / name / "version_0" / "checkpoints" / "last.ckpt"
     saved.parent.mkdir(parents=True)
     saved.touch()
-    assert one.arguments() == [*expected, "--ckpt_path=last"]
+    assert one.prepare() == [*expected, "--ckpt_path=last"]
 
 
 def test_the_newest_results_are_stored(tmp_path: Path) -> None:
     one, results = run(), tmp_path / "results"
     assert one.store(results) is None
     assert one.result(results) is None
-    for version in (0, 1):
+    for version in (9, 10):
         path = one.folder / f"version_{version}" / "results.json"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps({**RESULTS, "weights": version}))
@@ -112,8 +154,9 @@ def test_the_newest_results_are_stored(tmp_path: Path) -> None:
     assert result is not None
     assert result == one.result(results)
     assert (result.scores, result.curves) == ({"test/error": 1.23457}, {"val/error": {1: 3.0}})
-    assert (result.weights, result.minutes, result.epochs, result.seed) == (1, 1.5, 20, 0)
+    assert (result.weights, result.minutes, result.epochs, result.seed) == (10, 1.5, 20, 0)
     assert result.settings == one.settings
+    assert result.commit == "c0"
     assert run(replace(ROW, options={"trainer.max_epochs": 21})).result(results) is None  # another recipe
 
 

@@ -23,8 +23,14 @@ def test_what_is_stored_is_read_back(tmp_path: Path) -> None:
 def test_a_file_that_is_no_result_is_told(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "a.json"
     path.write_text(damage)
-    with pytest.raises(UserError, match=r"a\.json is not the stored result"):
+    with pytest.raises(UserError, match=r"a\.json is not the stored result of its run"):
         stored.read(path)
+
+
+def test_a_result_of_another_run_is_told(tmp_path: Path) -> None:
+    path = stored.write(RESULT, tmp_path)
+    with pytest.raises(UserError, match=r"its run is that of row-seed3-abcd\.json"):
+        stored.read(path.rename(tmp_path / "row-seed4-abcd.json"))
 
 
 def test_a_missing_field_is_told(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lightning_vi.table import workers
 from lightning_vi.table.rows import Row
@@ -23,7 +24,8 @@ if "fails" in name:
 if "silent" not in name:
     folder.mkdir(parents=True)
     threads = int(os.environ["OMP_NUM_THREADS"])
-    content = {"scores": {"m": 1.0}, "curves": {}, "epochs": 2, "weights": threads, "seconds": 6, "device": "d"}
+    content = {"scores": {"m": 1.0}, "curves": {}, "epochs": 2, "weights": threads}
+    content |= {"seconds": 6, "device": "d", "commit": "c"}
     (folder / "results.json").write_text(json.dumps(content))
 print("Epoch 2/2: error", flush=True)
 """
@@ -49,7 +51,7 @@ def test_all_run_a_few_at_a_time_and_failures_are_kept(tmp_path: Path) -> None:
         seen.append(len(state.working))
         epochs.update(job.epochs() for job in state.working)
 
-    state = work(runs("a", "fails", "b", "silent"), tmp_path / "results", 2, 3, watch)
+    state = work(runs("a", "fails", "b", "silent"), tmp_path / "results", ["m"], 2, 3, watch)
     assert max(seen) == 2
     assert 1 in epochs
     assert sorted(each.row for each in state.done) == ["a", "b"]
@@ -60,7 +62,7 @@ def test_all_run_a_few_at_a_time_and_failures_are_kept(tmp_path: Path) -> None:
     assert not state.waiting
     assert not state.working
     # Those that have not failed are not run again; the others are.
-    again = work(runs("a", "fails", "b"), tmp_path / "results", 2, 3, lambda state: None)
+    again = work(runs("a", "fails", "b"), tmp_path / "results", ["m"], 2, 3, lambda state: None)
     assert len(again.done) == 2
     assert len(again.failed) == 1
     assert runs("a")[0].log.read_text().count("+ lightning-vi fit") == 1
@@ -69,11 +71,31 @@ def test_all_run_a_few_at_a_time_and_failures_are_kept(tmp_path: Path) -> None:
 
 def test_a_run_that_ended_unseen_is_stored_and_not_run_again(tmp_path: Path) -> None:
     (one,) = runs("a")
-    work([one], tmp_path / "first", 1, 1, lambda state: None)
-    state = work([one], tmp_path / "second", 1, 1, lambda state: None)
+    work([one], tmp_path / "first", ["m"], 1, 1, lambda state: None)
+    state = work([one], tmp_path / "second", ["m"], 1, 1, lambda state: None)
     assert [each.row for each in state.done] == ["a"]
     assert one.result(tmp_path / "second") is not None
     assert one.log.read_text().count("+ lightning-vi fit") == 1
+
+
+def test_a_run_without_the_scores_that_are_asked_for_has_failed(tmp_path: Path) -> None:
+    for _ in range(2):  # the second time from what is stored
+        state = work(runs("a"), tmp_path, ["m", "x"], 1, 1, lambda state: None)
+        assert not state.done
+        assert [reason for _, reason in state.failed] == ["it has no score x, but m"]
+
+
+def test_a_configuration_edited_while_a_run_waits_does_not_change_it(tmp_path: Path) -> None:
+    Path("mine.yaml").write_text("trainer: {max_epochs: 2}\nmodel: {x: 1}\n")
+    one = Run("t", Row("a", {"method": "a"}, ["mine.yaml"], {}, (0,)), 0)
+    before = one.config
+    Path("mine.yaml").write_text("trainer: {max_epochs: 2}\nmodel: {x: 2}\n")
+    state = work([one], tmp_path, ["m"], 1, 1, lambda state: None)
+    (result,) = state.done
+    assert (result.config, result.settings["model.x"]) == (before, 1)
+    (copy,) = one.folder.glob("config_*.yaml")
+    assert yaml.safe_load(copy.read_text())["model"] == {"x": 1}
+    assert f"--config={copy.as_posix()} " in one.log.read_text()
 
 
 def test_an_interruption_ends_the_runs(tmp_path: Path) -> None:
@@ -84,7 +106,7 @@ def test_an_interruption_ends_the_runs(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        work(runs("a", "b"), tmp_path, 2, 1, watch)
+        work(runs("a", "b"), tmp_path, ["m"], 2, 1, watch)
     assert len(processes) == 2
     assert all(process.poll() is not None for process in processes)
 
@@ -94,8 +116,9 @@ def test_a_run_does_not_outlive_the_process_that_has_started_it(monkeypatch: pyt
     with Path("log").open("wb") as log, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log) as one:
         assert one.stdin is not None
         deadline = time.monotonic() + 120
-        while b"Epoch 1/" not in Path("log").read_bytes() and time.monotonic() < deadline:
+        while b"Epoch 1/" not in Path("log").read_bytes():
             assert one.poll() is None, Path("log").read_text()
+            assert time.monotonic() < deadline, Path("log").read_text()
             time.sleep(0.1)
         one.stdin.close()  # as the system does when the parent dies
         assert one.wait(timeout=20) == 1

@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from lightning_vi.__main__ import main
+from lightning_vi.checkpoint_io import WholeFileCheckpointIO
+from lightning_vi.session import Session
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "new" / "a.ckpt"
+    io = WholeFileCheckpointIO()
+    io.save_checkpoint({"epoch": 1}, path)
+
+    def cut_short(checkpoint: object, file: Path) -> None:
+        file.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "save", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            io.save_checkpoint({"epoch": 2}, path)
+    assert torch.load(path, weights_only=True) == {"epoch": 1}
+    io.save_checkpoint({"epoch": 3}, path)
+    assert torch.load(path, weights_only=True) == {"epoch": 3}
+    assert [each.name for each in path.parent.iterdir()] == ["a.ckpt"]
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_the_command_line_saves_so_unless_told_otherwise(
+    own: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    used: list[object] = []
+
+    def fit(self: Session, *args: object) -> None:
+        used.append(self.trainer.strategy.checkpoint_io)
+
+    monkeypatch.setattr(Session, "fit", fit)
+    plugins = ["--trainer.plugins=lightning.pytorch.plugins.io.TorchCheckpointIO"] if own else []
+    assert main(["fit", "--config=bbb_digits.yaml", "--trainer.accelerator=cpu", *plugins]) == 0
+    assert [type(each) for each in used] == [TorchCheckpointIO if own else WholeFileCheckpointIO]
