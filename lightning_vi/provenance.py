@@ -15,12 +15,15 @@ def commit() -> str:
     """
     package = Path(lightning_vi.__file__).parent
     sources = [str(package), *(str((package / name).resolve()) for name in ("callbacks", "datamodules", "configs"))]
-    git = ["git", "-C", str(package)]
+
+    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["git", "-C", str(package), *arguments], capture_output=True, text=True, check=False)
+
     try:
-        head = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=False)
-        differs = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", *sources], capture_output=True, check=False)
-    except FileNotFoundError:
+        # Installed, it may lie in a repository that is not its own.
+        if git("ls-files", "--error-unmatch", "__init__.py").returncode != 0:
+            return lightning_vi.__version__
+    except FileNotFoundError:  # no git
         return lightning_vi.__version__
-    if head.returncode != 0:
-        return lightning_vi.__version__
-    return f"{head.stdout.strip()}{'-dirty' if differs.returncode != 0 else ''}"
+    head = git("rev-parse", "--short=10", "HEAD").stdout.strip()
+    return f"{head}-dirty" if git("diff", "--quiet", "HEAD", "--", *sources).returncode != 0 else head

@@ -20,6 +20,8 @@ MESSAGES = (
     "Seed set to",
     "Loading `train_dataloader` to estimate",
     "Restoring states from the checkpoint",
+    "Restored all states from the checkpoint",
+    "Automatic Mixed Precision (AMP)",
     "Loaded model weights from the checkpoint",
     "`Trainer.fit` stopped: `max_epochs=",
 )

@@ -40,25 +40,17 @@ class Session:
         if test_checkpoint == "best" and not any(each.monitor for each in self._savers()):
             raise UserError("--test_checkpoint best: no ModelCheckpoint of trainer.callbacks has a monitor.")
         path = None if ckpt_path is None else checkpoints.find(self.trainer, ckpt_path)
-        checkpoint = None if path is None else checkpoints.read(path)
         start = time.monotonic()
         elbo: dict[str, float] = {}
-        if path is not None and checkpoint is not None and checkpoints.is_finished(checkpoint, path, self.trainer):
-            self._tell(f"{path} has been trained for {self.trainer.max_epochs} epochs already. Testing it.")
-            if test_checkpoint == "best":
-                raise UserError(f"{path} needs no more training. Test the best one: test --ckpt_path best.")
-            self._restore_callbacks(checkpoint)
-            epochs = checkpoints.epochs(checkpoint)
+        if path is not None and self._is_finished(path, test_checkpoint):
+            epochs = self._take_up(path)
         else:
-            if path is not None and checkpoint is not None:
-                self._tell_differences(path, checkpoint, "A resumed run keeps its optimizer and its schedule.")
             with checkpoints.fitting(path):
                 self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=path, weights_only=True)
             # Noted here, since testing forgets what training has logged.
             logged = self.trainer.callback_metrics
             elbo = {name: float(logged[name]) for name in ("train/elbo",) if name in logged}
-            epochs = self.trainer.current_epoch
-            path = self._saved(test_checkpoint)
+            epochs, path = self.trainer.current_epoch, self._saved(test_checkpoint)
         seconds = time.monotonic() - start
 
         # Without a file, as in a trial run, the weights are tested as they stand.
@@ -66,6 +58,26 @@ class Session:
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]  # set at run time
             run_results.write(self.trainer, self.model, scores, epochs, seconds)
         self._show({**scores, **elbo}, path, {"wall time": summary.duration(seconds)})
+
+    def _is_finished(self, path: Path, test_checkpoint: str) -> bool:
+        """Whether the run of a checkpoint needs no more training; else tells where its settings differ."""
+        checkpoint = checkpoints.read(path)
+        if not checkpoints.is_finished(checkpoint, path, self.trainer):
+            self._tell_differences(path, checkpoint, "A resumed run keeps its optimizer and its schedule.")
+            return False
+        if test_checkpoint == "best":
+            raise UserError(f"{path} needs no more training. Test the best one: test --ckpt_path best.")
+        return True
+
+    def _take_up(self, path: Path) -> int:
+        """Restore what callbacks have noted in a training that is over, its curves and its time; its epochs."""
+        checkpoint = checkpoints.read(path)
+        for each in self.trainer.callbacks:  # type: ignore[attr-defined]  # set at run time
+            if isinstance(each, LearningCurves | Timer) and each.state_key in checkpoint["callbacks"]:
+                each.load_state_dict(checkpoint["callbacks"][each.state_key])
+        epochs = checkpoints.epochs(checkpoint)
+        self._tell(f"{path} has been trained for {epochs} epochs already. Testing it.")
+        return epochs
 
     def validate(self, ckpt_path: str | None) -> None:
         """Show a checkpoint's scores on the validation split."""
@@ -115,12 +127,6 @@ class Session:
             return False
         has_data = any(is_overridden(f"{split}_dataloader", each) for each in (self.datamodule, self.model))
         return has_data and is_overridden("test_step" if split == "test" else "validation_step", self.model)
-
-    def _restore_callbacks(self, checkpoint: Mapping[str, Any]) -> None:
-        """What callbacks have noted in a training that is over, such as its curves and its time."""
-        for each in self.trainer.callbacks:  # type: ignore[attr-defined]  # set at run time
-            if isinstance(each, LearningCurves | Timer) and each.state_key in checkpoint["callbacks"]:
-                each.load_state_dict(checkpoint["callbacks"][each.state_key])
 
     def _scores(self, evaluate: Callable[..., Any], path: Path | None) -> dict[str, float]:
         results = evaluate(self.model, datamodule=self.datamodule, ckpt_path=path, weights_only=True, verbose=False)

@@ -131,6 +131,8 @@ def test_every_fit_has_its_folder_and_last_goes_on_with_the_newest(capsys: pytes
     }
     assert load_results(3)["curves"] == load_results(2)["curves"] == load_results(0)["curves"]
     assert load_results(3)["seconds"] == pytest.approx(load_results(2)["seconds"], abs=1.0)
+    assert fit("--trainer.max_epochs=4", "--ckpt_path=last", "--test_checkpoint=best") == 2
+    assert "needs no more training. Test the best one: test --ckpt_path best." in capsys.readouterr().err
     assert fit("--trainer.max_epochs=3", "--ckpt_path=last") == 2
     assert "has been trained for 4 epochs already; --trainer.max_epochs (=3) must be larger" in capsys.readouterr().err
 
