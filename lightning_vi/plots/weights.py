@@ -33,7 +33,7 @@ def signal_to_noise(ratios: ArrayLike, cutoff: float = 0.75, floor: float = -30.
         left.stairs(density, edges, fill=True, color=BLUE, alpha=0.35)
         left.stairs(density, edges, color=BLUE, linewidth=1.4)
         left.set_ylabel("Density (per dB)")
-        left.set_ylim(0, 1.2 * density.max())  # room for the note above the curve
+        left.set_ylim(0, 1.2 * density.max() or 1)  # room for the note above the curve
         if below > 0:
             note = f"{100 * below:.1f} % below {number(low, '.0f')} dB"
             left.text(0.03, 0.95, note, transform=left.transAxes, va="top", color=BLUE)
