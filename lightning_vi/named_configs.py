@@ -47,6 +47,20 @@ def find(name: str) -> Path:
     raise UserError(f"--config {name}: no such file and no packaged configuration has that name. {hint}")
 
 
+def read(path: Path) -> object:
+    """What a configuration holds, usually a mapping.
+
+    Raises:
+        UserError: if it is not valid YAML, or gives an option twice.
+    """
+    require_unique_keys(path)
+    try:
+        content: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[0]}.") from error
+    return content
+
+
 def require_unique_keys(path: Path) -> None:
     """Refuse a file that gives an option twice, of which YAML's reader would silently take the last.
 

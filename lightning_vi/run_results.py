@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Timer
 
 from lightning_vi.callbacks import LearningCurves
@@ -28,9 +28,10 @@ def write(trainer: Trainer, model: LightningModule, scores: dict[str, float], ep
     Returns:
         The file.
     """
-    curves = [each.history for each in trainer.callbacks if isinstance(each, LearningCurves)]  # type: ignore[attr-defined]
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set at run time
+    curves = [each.history for each in callbacks if isinstance(each, LearningCurves)]
     parameters = sum(each.numel() for each in model.parameters())
-    timers = [each for each in trainer.callbacks if isinstance(each, Timer)]  # type: ignore[attr-defined]
+    timers = [each for each in callbacks if isinstance(each, Timer)]
     path = run_folder(trainer) / FILE
     write_json(
         path,

@@ -42,8 +42,9 @@ class Session:
         path = None if ckpt_path is None else checkpoints.find(self.trainer, ckpt_path)
         start = time.monotonic()
         elbo: dict[str, float] = {}
-        if path is not None and self._is_finished(path, test_checkpoint):
-            epochs = self._take_up(path)
+        checkpoint = None if path is None else checkpoints.read(path)
+        if path is not None and checkpoint is not None and self._is_finished(path, checkpoint, test_checkpoint):
+            epochs = self._take_up(path, checkpoint)
         else:
             with checkpoints.fitting(path):
                 self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=path, weights_only=True)
@@ -59,9 +60,8 @@ class Session:
             run_results.write(self.trainer, self.model, scores, epochs, seconds)
         self._show({**scores, **elbo}, path, {"wall time": summary.duration(seconds)})
 
-    def _is_finished(self, path: Path, test_checkpoint: str) -> bool:
+    def _is_finished(self, path: Path, checkpoint: Mapping[str, Any], test_checkpoint: str) -> bool:
         """Whether the run of a checkpoint needs no more training; else tells where its settings differ."""
-        checkpoint = checkpoints.read(path)
         if not checkpoints.is_finished(checkpoint, path, self.trainer):
             self._tell_differences(path, checkpoint, "A resumed run keeps its optimizer and its schedule.")
             return False
@@ -69,9 +69,8 @@ class Session:
             raise UserError(f"{path} needs no more training. Test the best one: test --ckpt_path best.")
         return True
 
-    def _take_up(self, path: Path) -> int:
+    def _take_up(self, path: Path, checkpoint: Mapping[str, Any]) -> int:
         """Restore what callbacks have noted in a training that is over, its curves and its time; its epochs."""
-        checkpoint = checkpoints.read(path)
         for each in self.trainer.callbacks:  # type: ignore[attr-defined]  # set at run time
             if isinstance(each, LearningCurves | Timer) and each.state_key in checkpoint["callbacks"]:
                 each.load_state_dict(checkpoint["callbacks"][each.state_key])

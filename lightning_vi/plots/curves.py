@@ -2,9 +2,9 @@ from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
-from lightning_vi.plots.style import BLUE, ORANGE, RED, number, plain_axis, style
+from lightning_vi.plots.style import BLUE, ORANGE, RED, make_logarithmic, number, style
 
 ERROR, RMSE, ELBO = "Error (%)", "Root mean squared error", "ELBO (nats per training example)"
 CURVES = {
@@ -56,7 +56,4 @@ def _keep_the_end_readable(axes: Axes) -> None:
     """A logarithmic axis where a tall first epoch would flatten the rest of the curve."""
     lowest, highest = axes.dataLim.intervaly
     if 0 < 10 * lowest < highest:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(plain_axis())
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        make_logarithmic(axes)

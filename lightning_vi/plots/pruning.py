@@ -1,9 +1,9 @@
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
-from lightning_vi.plots.style import BLUE, INK, ORANGE, plain_axis, style
+from lightning_vi.plots.style import BLUE, INK, ORANGE, make_logarithmic, style
 
 COLOURS = (ORANGE, BLUE)
 
@@ -45,9 +45,6 @@ def pruning_curve(
         axes.set(xlabel="Weights removed, lowest signal-to-noise first", ylabel=ylabel)
         lowest, highest = axes.dataLim.intervaly
         if 0 < 5 * lowest < highest:
-            axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter(plain_axis())
-            axes.yaxis.set_minor_formatter(NullFormatter())
+            make_logarithmic(axes)
         axes.legend()
     return figure

@@ -4,7 +4,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import matplotlib as mpl
-from matplotlib.ticker import FuncFormatter, PercentFormatter
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, PercentFormatter
 
 BLUE, DARK_BLUE, RED, ORANGE, GREY, INK = "#2c6fbb", "#1b4675", "#c8382d", "#d97b12", "#8a8f98", "#22262b"
 
@@ -35,6 +36,14 @@ def style() -> AbstractContextManager[None]:
 def plain_axis() -> FuncFormatter:
     """Ticks as 1, 10, 1,000 on a logarithmic axis, where matplotlib writes powers."""
     return FuncFormatter(lambda value, _: f"{value:,g}")
+
+
+def make_logarithmic(axes: Axes) -> None:
+    """A logarithmic vertical axis with ticks as 1, 2, 5, 10."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(plain_axis())
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def percent_axis() -> PercentFormatter:

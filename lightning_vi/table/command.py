@@ -11,7 +11,6 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-import yaml
 from filelock import FileLock, Timeout
 from jsonargparse import ArgumentParser, Namespace
 
@@ -81,12 +80,7 @@ def read(name: str) -> Table:
     Raises:
         UserError: if there is no such file, or if it does not describe a table.
     """
-    path = named_configs.find(name)
-    named_configs.require_unique_keys(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{name}: not valid YAML: {user_errors.shorten(str(error))}") from error
+    content = named_configs.read(named_configs.find(name))
     if not isinstance(content, dict):
         raise UserError(f"{name}: the file must describe a table: name, title, metric, rows.")
     parser = ArgumentParser(exit_on_error=False)

@@ -43,15 +43,17 @@ class Watch:
     def __call__(self, state: State) -> None:
         """Show a state."""
         self._tell_failures(state)
-        ended = len(state.done) + len(state.failed)
         over = not state.waiting and not state.working
+        if self._progress is None and not over and time.monotonic() < self._next_line:
+            return
+        ended = len(state.done) + len(state.failed)
         text = f"{ended} of {len(self.runs)} runs" + (f", {len(state.failed)} failed" if state.failed else "")
         rest = "" if over else _time_left(state, self.workers)
         if self._progress is not None:
             trained = sum(each.epochs for each in state.done) + sum(job.epochs() for job in state.working)
             trained += sum(run.epochs for run, _ in state.failed)  # nothing more is to come of them
             self._progress.update(self._task, completed=trained, description=text, rest=rest)
-        elif over or time.monotonic() >= self._next_line:
+        else:
             at_work = ", ".join(f"{job.run.label} at epoch {job.epochs()}/{job.run.epochs}" for job in state.working)
             print("; ".join(filter(None, (text, at_work, rest))), flush=True)
             self._next_line = time.monotonic() + LINE_SECONDS

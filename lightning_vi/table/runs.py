@@ -191,11 +191,7 @@ def python() -> list[str]:
 
 
 def _content(path: Path) -> Mapping[str, Any]:
-    named_configs.require_unique_keys(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[0]}.") from error
+    content = named_configs.read(path)
     if not isinstance(content, dict):
         raise UserError(f"{path}: the file must be a mapping of options.")
     return content

@@ -87,7 +87,7 @@ def test_validations_are_scaled_with_the_epochs() -> None:
 
 def test_a_table_reports_final_epochs_alone() -> None:
     with pytest.raises(UserError, match="reports the final epoch"):
-        run(replace(ROW, options={"test_checkpoint": "best"})).config  # noqa: B018
+        run(replace(ROW, options={"test_checkpoint": "best"})).prepare()
 
 
 def test_the_packaged_defaults_count_whatever_lies_in_the_folder() -> None:
@@ -119,7 +119,7 @@ def test_epochs_are_the_last_given(tmp_path: Path) -> None:
     Path("none.yaml").write_text("name: x")
     assert run(replace(ROW, options={}, configs=["none.yaml"])).epochs == 20  # trainer.yaml
     with pytest.raises(UserError, match=r"bbb: trainer.max_epochs \(=-1\)"):
-        run(replace(ROW, options={"trainer.max_epochs": -1})).epochs  # noqa: B018
+        run(replace(ROW, options={"trainer.max_epochs": -1})).prepare()
 
 
 def test_arguments_start_it_and_go_on_with_it() -> None:
@@ -167,4 +167,4 @@ def test_a_configuration_that_cannot_be_read_is_told(content: str | None, messag
     if content is not None:
         Path("x.yaml").write_text(content)
     with pytest.raises(UserError, match=message):
-        run(replace(ROW, configs=[f"{'x' if content else 'absent'}.yaml"])).config  # noqa: B018
+        run(replace(ROW, configs=[f"{'x' if content else 'absent'}.yaml"])).prepare()
