@@ -10,3 +10,7 @@ from lightning_vi.datamodules.scaling import Divide as Divide
 from lightning_vi.datamodules.scaling import Scaling as Scaling
 from lightning_vi.datamodules.scaling import Standardise as Standardise
 from lightning_vi.datamodules.scaling import UnitInterval as UnitInterval
+from lightning_vi.datamodules.transforms import Dequantisation as Dequantisation
+from lightning_vi.datamodules.transforms import FixedBinarisation as FixedBinarisation
+from lightning_vi.datamodules.transforms import StochasticBinarisation as StochasticBinarisation
+from lightning_vi.datamodules.transforms import Transform as Transform

@@ -1,4 +1,4 @@
-"""What all datamodules share: loaders over tensors in memory, and the seed of their shuffles."""
+"""What all datamodules share: loaders over tensors in memory, and the seed of their shuffles and noise."""
 
 import math
 from abc import ABC, abstractmethod
@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import TensorDataset
 
 from lightning_vi.datamodules.in_memory import EpochShuffle, InMemoryLoader, InOrder, Position
+from lightning_vi.datamodules.transforms import StepTransform, Transform, transform_once
 from lightning_vi.errors import UserError
 
 
@@ -31,15 +32,21 @@ class InMemoryDataModule(LightningDataModule, ABC):
     Attributes:
         input_shape: Shape of one input.
         target_size: Number of classes, or dimension D of a regression target.
+        maximum: The largest value that a raw pixel can take. Only a datamodule with a `transform` needs it.
+        levels: Number L of grey levels behind dequantised inputs, or None if they are not dequantised. Their log
+            density in nats, summed over D pixels, becomes bits per dimension by -1 / (D log 2), plus log2 L.
 
     Args:
         batch_size: Training examples per step on each device.
         eval_batch_size: Largest number of examples per validation, test or prediction step on each device.
-        seed: Owner of the shuffles: the order of an epoch depends on (seed, epoch) alone. By default it is
-            `torch.initial_seed()`, what `seed_everything` was given. A resumed run keeps the seed of its
-            checkpoint.
+        seed: Owner of the shuffles: the order of an epoch depends on (seed, epoch) alone, and the noise of a
+            transform on (seed, epoch, step). By default it is `torch.initial_seed()`, what `seed_everything` was
+            given. A resumed run keeps the seed of its checkpoint.
         watch_test: Also score the test split at every validation of a training, to draw its curve over epochs.
             Nothing may be chosen by that curve.
+        transform: What is done to the inputs after their scaling: `StochasticBinarisation`, `FixedBinarisation`,
+            `Dequantisation`, or nothing. A transform that is drawn anew at every training step leaves the data set
+            of the training loader as it is; all else is transformed once, in `setup`.
 
     Raises:
         UserError: If an argument is out of its range.
@@ -47,8 +54,17 @@ class InMemoryDataModule(LightningDataModule, ABC):
 
     input_shape: tuple[int, ...]
     target_size: int
+    maximum: float
+    levels: int | None
 
-    def __init__(self, batch_size: int, eval_batch_size: int, seed: int | None, watch_test: bool = False) -> None:
+    def __init__(
+        self,
+        batch_size: int,
+        eval_batch_size: int,
+        seed: int | None,
+        watch_test: bool = False,
+        transform: Transform | None = None,
+    ) -> None:
         super().__init__()
         for name, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
             if value < 1:
@@ -56,23 +72,25 @@ class InMemoryDataModule(LightningDataModule, ABC):
         if seed is not None and seed < 0:
             raise UserError(f"{type(self).__name__}: seed (={seed}) must not be negative.")
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
-        self.watch_test = watch_test
+        self.watch_test, self.transform = watch_test, transform
+        self.levels = None if transform is None else transform.levels(self.maximum)
         self._splits: Splits | None = None
         self._training_loader: InMemoryLoader | None = None
         self._position: Position | None = None
 
     @abstractmethod
     def splits(self) -> Splits:
-        """Read or make the data; called once in every process."""
+        """Read or make the data, not yet transformed; called once in every process."""
 
     def setup(self, stage: str | None = None) -> None:
         """Read the data, whatever the stage: a wrong test file should stop a run before its training, not after.
 
         Raises:
-            UserError: If the data are missing or wrong, or too few for the batch size.
+            UserError: If the data are missing or wrong, too few for the batch size, or scaled in a way that does not
+                go with the transform.
         """
         if self._splits is None:
-            self._splits = self.splits()
+            self._splits = self._transformed(self.splits())
         self._check(self._splits, stage)
         # Lightning restores a checkpoint after this; without one, a run must not go on from that of an earlier run.
         self._position = None
@@ -96,7 +114,10 @@ class InMemoryDataModule(LightningDataModule, ABC):
         # Lightning sets this attribute without declaring it.
         if self.trainer is not None and self.trainer.overfit_batches > 0:  # type: ignore[attr-defined]
             sampler = InOrder(len(training))
-        self._training_loader = self._loader(training, self.batch_size, sampler)
+        transform = None
+        if self.transform is not None and self.transform.fresh:
+            transform = StepTransform(self.transform, self.maximum, self.seed)
+        self._training_loader = self._loader(training, self.batch_size, sampler, transform)
         if self._position is not None:
             self._training_loader.load_state_dict(self._position)
             self._position = None
@@ -120,15 +141,27 @@ class InMemoryDataModule(LightningDataModule, ABC):
         return self._evaluation_loader(self._read().test)
 
     def state_dict(self) -> dict[str, Any]:
-        """The seed of the shuffles and the position inside the epoch."""
+        """The seed of shuffles and noise, and the position inside the epoch."""
         # Lightning saves the loader's position too, but restores it only if nothing (such as a scheduler that asks
         # for `estimated_stepping_batches`) has made it build the loader before; the datamodule's it always restores.
         position = None if self._training_loader is None else self._training_loader.state_dict()
         return {"seed": self.seed, "position": position}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the shuffles of the checkpoint, from its place."""
+        """Go on with the shuffles and the noise of the checkpoint, from its place."""
         self.seed, self._position = state_dict["seed"], state_dict["position"]
+
+    def _transformed(self, splits: Splits) -> Splits:
+        if self.transform is None:
+            return splits
+        transformed = []
+        for number, split in enumerate(splits):
+            inputs, *targets = split.tensors
+            self.transform.check(inputs, self.maximum)
+            if number > 0 or not self.transform.fresh:
+                inputs = transform_once(self.transform, inputs, self.maximum, number)
+            transformed.append(TensorDataset(inputs, *targets))
+        return Splits(*transformed)
 
     def _check(self, splits: Splits, stage: str | None) -> None:
         size = len(splits.training)
@@ -154,11 +187,18 @@ class InMemoryDataModule(LightningDataModule, ABC):
         batch_size = math.ceil(size / (steps * world_size))
         return self._loader(dataset, batch_size, InOrder(size))
 
-    def _loader(self, dataset: TensorDataset, batch_size: int, sampler: EpochShuffle | InOrder) -> InMemoryLoader:
+    def _loader(
+        self,
+        dataset: TensorDataset,
+        batch_size: int,
+        sampler: EpochShuffle | InOrder,
+        transform: StepTransform | None = None,
+    ) -> InMemoryLoader:
         if self.trainer is None:
-            return InMemoryLoader(dataset, batch_size, sampler)
+            return InMemoryLoader(dataset, batch_size, sampler, transform=transform)
         placed = place(dataset, self.trainer.strategy.root_device)
-        return InMemoryLoader(placed, batch_size, sampler, self.trainer.global_rank, self.trainer.world_size)
+        rank, world_size = self.trainer.global_rank, self.trainer.world_size
+        return InMemoryLoader(placed, batch_size, sampler, rank, world_size, transform)
 
 
 def place(dataset: TensorDataset, device: torch.device) -> TensorDataset:

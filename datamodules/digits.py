@@ -7,6 +7,7 @@ from torch.utils.data import TensorDataset
 
 from lightning_vi.datamodules.base import InMemoryDataModule, Splits
 from lightning_vi.datamodules.scaling import Scaling, UnitInterval
+from lightning_vi.datamodules.transforms import Transform
 from lightning_vi.errors import UserError
 
 CLASSES = 10
@@ -29,6 +30,7 @@ class Digits(InMemoryDataModule):
         scaling: From pixels in 0, ..., 16 to inputs.
         seed: See `InMemoryDataModule`.
         watch_test: See `InMemoryDataModule`.
+        transform: See `InMemoryDataModule`; it goes with the scaling `UnitInterval`, the default.
 
     References:
         Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository.
@@ -39,6 +41,7 @@ class Digits(InMemoryDataModule):
 
     input_shape = (1, 8, 8)
     target_size = CLASSES
+    maximum = MAXIMUM
 
     def __init__(
         self,
@@ -48,8 +51,9 @@ class Digits(InMemoryDataModule):
         scaling: Scaling = UnitInterval(),
         seed: int | None = None,
         watch_test: bool = False,
+        transform: Transform | None = None,
     ) -> None:
-        super().__init__(batch_size, eval_batch_size, seed, watch_test)
+        super().__init__(batch_size, eval_batch_size, seed, watch_test, transform)
         largest = SIZE - TEST_SIZE - CLASSES
         if validation_size != 0 and not CLASSES <= validation_size <= largest:
             raise UserError(f"Digits: validation_size (={validation_size}) must be 0 or lie in [{CLASSES}, {largest}].")

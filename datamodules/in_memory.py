@@ -7,6 +7,7 @@ Epoch :math:`e` visits the :math:`N` examples in one order :math:`\pi_e`, a perm
 
 and rank :math:`r` its :math:`r`-th part, cut as evenly as possible. An epoch hence visits every example exactly
 once for any :math:`R`, and a step sees the same examples as the step of one process with batch size :math:`R B`.
+Noise that a transform adds to a step's inputs is that of the whole block too (`StepTransform`).
 """
 
 import math
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import SequentialSampler, TensorDataset
 
+from lightning_vi.datamodules.transforms import StepTransform
 from lightning_vi.errors import UserError
 
 
@@ -84,6 +86,8 @@ class InMemoryLoader:
         sampler: The order of the examples.
         rank: This process among `world_size`.
         world_size: Number of processes that share the data.
+        transform: Applied to the inputs of each batch, the first tensor of the data set. The data set itself stays
+            as it is.
     """
 
     # Lightning reads this attribute wherever it finds a `sampler`.
@@ -96,11 +100,12 @@ class InMemoryLoader:
         sampler: EpochShuffle | InOrder,
         rank: int = 0,
         world_size: int = 1,
+        transform: StepTransform | None = None,
     ) -> None:
         assert len(sampler) == len(dataset)
         assert 0 <= rank < world_size
         self.dataset, self.batch_size, self.sampler = dataset, batch_size, sampler
-        self.rank, self.world_size = rank, world_size
+        self.rank, self.world_size, self.transform = rank, world_size, transform
         self._position = self._at(epoch=0, step=0)
         self._resume = False
 
@@ -109,9 +114,7 @@ class InMemoryLoader:
 
     def part(self, step: int) -> slice:
         """Where in the epoch's order the batch of `step` lies."""
-        block = self.batch_size * self.world_size
-        start = step * block
-        count = min(block, len(self.dataset) - start)
+        start, count = self._block(step)
         first, last = (start + count * rank // self.world_size for rank in (self.rank, self.rank + 1))
         return slice(first, last)
 
@@ -124,7 +127,8 @@ class InMemoryLoader:
         for step in range(first, len(self)):
             indices = order[self.part(step)]
             self._position = self._at(epoch, step + 1)
-            yield tuple(tensor.index_select(0, indices) for tensor in self.dataset.tensors)
+            inputs, *targets = (tensor.index_select(0, indices) for tensor in self.dataset.tensors)
+            yield self._transformed(inputs, epoch, step), *targets
 
     def state_dict(self) -> Position:
         """The position after the last batch handed out."""
@@ -137,6 +141,17 @@ class InMemoryLoader:
         examples.
         """
         self._position, self._resume = state, True
+
+    def _block(self, step: int) -> tuple[int, int]:
+        """Where the block of all ranks begins in the epoch's order, and its number of examples."""
+        size = self.batch_size * self.world_size
+        return step * size, min(size, len(self.dataset) - step * size)
+
+    def _transformed(self, inputs: Tensor, epoch: int, step: int) -> Tensor:
+        if self.transform is None:
+            return inputs
+        (start, count), part = self._block(step), self.part(step)
+        return self.transform(inputs, epoch, step, count, slice(part.start - start, part.stop - start))
 
     def _at(self, epoch: int, step: int) -> Position:
         global_batch = self.batch_size * self.world_size

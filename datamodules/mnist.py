@@ -6,8 +6,9 @@ from abc import ABC
 from torchvision import datasets
 
 from lightning_vi.datamodules.base import InMemoryDataModule, Splits
-from lightning_vi.datamodules.images import IdxImages
+from lightning_vi.datamodules.images import MAXIMUM, IdxImages
 from lightning_vi.datamodules.scaling import Divide, Scaling
+from lightning_vi.datamodules.transforms import Transform
 
 
 class MNISTLike(InMemoryDataModule, ABC):
@@ -22,6 +23,7 @@ class MNISTLike(InMemoryDataModule, ABC):
         scaling: From pixels in 0, ..., 255 to inputs.
         seed: See `InMemoryDataModule`.
         watch_test: See `InMemoryDataModule`.
+        transform: See `InMemoryDataModule`; it goes with the scaling `UnitInterval`, which is not the default.
 
     References:
         Blundell et al. 2015, Weight Uncertainty in Neural Networks, section 5.1: the division by 126.
@@ -29,6 +31,7 @@ class MNISTLike(InMemoryDataModule, ABC):
 
     input_shape = (1, 28, 28)
     target_size = 10
+    maximum = MAXIMUM
     dataset: type[datasets.MNIST]
 
     # The command line can print and save a default object only if it stands in the signature with keyword arguments.
@@ -41,8 +44,9 @@ class MNISTLike(InMemoryDataModule, ABC):
         scaling: Scaling = Divide(divisor=126.0),
         seed: int | None = None,
         watch_test: bool = False,
+        transform: Transform | None = None,
     ) -> None:
-        super().__init__(batch_size, eval_batch_size, seed, watch_test)
+        super().__init__(batch_size, eval_batch_size, seed, watch_test, transform)
         self.images = IdxImages(self.dataset, root, validation_size, scaling)
 
     def prepare_data(self) -> None:

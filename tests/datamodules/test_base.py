@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import SequentialSampler, TensorDataset
 
-from lightning_vi.datamodules import InMemoryDataModule, InMemoryLoader, Splits
+from lightning_vi.datamodules import (
+    Dequantisation,
+    FixedBinarisation,
+    InMemoryDataModule,
+    InMemoryLoader,
+    Splits,
+    StochasticBinarisation,
+    Transform,
+)
 from lightning_vi.datamodules.base import place
 from lightning_vi.errors import UserError
 
@@ -35,6 +43,25 @@ class Numbers(InMemoryDataModule):
 
 def numbers(size: int) -> TensorDataset:
     return TensorDataset(*(torch.arange(size).float()[:, None] for _ in range(2)))
+
+
+class Greys(InMemoryDataModule):
+    """Images of 8 x 8 pixels of one grey level each, in 17 levels; targets as those of `Numbers`."""
+
+    input_shape = (1, 8, 8)
+    target_size = 1
+    maximum = 16.0
+
+    def __init__(self, transform: Transform | None, seed: int | None = None, watch_test: bool = False) -> None:
+        super().__init__(4, 3, seed, watch_test, transform)
+
+    def splits(self) -> Splits:
+        return Splits(*map(greys, (SIZE, 7, 10)))
+
+
+def greys(size: int) -> TensorDataset:
+    _, targets = numbers(size).tensors
+    return TensorDataset((targets % 17 / 16)[..., None, None].repeat(1, 1, 8, 8), targets)
 
 
 class Recorder(lightning.LightningModule):
@@ -66,6 +93,28 @@ class Recorder(lightning.LightningModule):
             # Makes Lightning build the training loader before it restores the loops.
             assert self.trainer.estimated_stepping_batches > 0
         return torch.optim.SGD(self.parameters(), 0.1)
+
+
+class PixelRecorder(Recorder):
+    """Keeps the inputs of every training, validation and test step, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trained_on: list[Tensor] = []
+        self.evaluated_on: list[Tensor] = []
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        self.trained_on.append(batch[0])
+        return super().training_step((batch[0].mean(dim=(1, 2, 3))[:, None], batch[1]), batch_idx)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int, dataloader_idx: int = 0) -> None:
+        self.evaluated_on.append(batch[0])
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self.evaluated_on.append(batch[0])
+
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        return batch[0]
 
 
 class SaveAtEveryStep(lightning.Callback):
@@ -244,3 +293,88 @@ def test_copies_and_checkpoints_are_plain() -> None:
     assert state == {"seed": 3, "position": {"epoch": 0, "step": 2, "size": SIZE, "global_batch": 4}}
     for twin in (copy.deepcopy(datamodule), pickle.loads(pickle.dumps(datamodule))):
         assert twin.state_dict() == state
+
+
+TRANSFORMS: list[Transform] = [StochasticBinarisation(), FixedBinarisation(), Dequantisation()]
+FRESH = [transform for transform in TRANSFORMS if transform.fresh]
+
+
+@pytest.mark.parametrize("transform", FRESH)
+def test_a_resumed_run_sees_the_noise_of_the_whole_run_bit_by_bit(transform: Transform, tmp_path: Path) -> None:
+    whole = PixelRecorder()
+    settings: dict[str, Any] = {"max_epochs": 2, "num_sanity_val_steps": 0, "limit_val_batches": 0}
+    quiet_trainer(callbacks=[SaveAtEveryStep(tmp_path)], **settings).fit(whole, Greys(transform))
+    assert len({x.numpy().tobytes() for x in whole.trained_on}) == 12
+    for step in (1, 3, 5, 6, 7, 11):
+        torch.manual_seed(100 + step)
+        resumed, checkpoint = PixelRecorder(), tmp_path / f"{step}.ckpt"
+        quiet_trainer(**settings).fit(resumed, Greys(transform), ckpt_path=checkpoint, weights_only=True)
+        for x, expected in zip(resumed.trained_on, whole.trained_on[step:], strict=True):
+            assert torch.equal(x, expected)
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_evaluation_inputs_are_the_same_in_every_epoch_run_and_command(transform: Transform) -> None:
+    runs = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        model, datamodule = PixelRecorder(), Greys(transform, watch_test=True)
+        quiet_trainer(max_epochs=2, num_sanity_val_steps=0).fit(model, datamodule)
+        first, second = torch.cat(model.evaluated_on).chunk(2)
+        assert torch.equal(first, second)
+        validation, watched = first.split([7, 10])
+        model.evaluated_on.clear()
+        quiet_trainer().test(model, Greys(transform, seed=seed), verbose=False)
+        assert torch.equal(torch.cat(model.evaluated_on), watched)
+        predicted = quiet_trainer().predict(model, datamodule)
+        assert predicted is not None
+        assert torch.equal(torch.cat([x for x in predicted if isinstance(x, Tensor)]), watched)
+        assert not torch.equal(validation, watched[:7])  # the same images, other noise
+        runs.append(first)
+    assert torch.equal(*runs)
+
+
+def test_only_fixed_binarisation_changes_the_training_set_and_for_every_seed_alike() -> None:
+    untouched = Greys(None).splits().training.tensors[0]
+    for transform in TRANSFORMS:
+        sets = []
+        for seed in (1, 2):
+            datamodule = Greys(transform, seed)
+            datamodule.setup()
+            first, second = datamodule.train_dataloader(), datamodule.train_dataloader()
+            sets += [loader.dataset.tensors[0] for loader in (first, second)]
+            for (x, y), (again, _) in zip(first, second, strict=True):
+                assert torch.equal(x, again)
+                if not transform.fresh:
+                    assert torch.equal(x, sets[0][y[:, 0].long()])
+        assert all(torch.equal(inputs, sets[0]) for inputs in sets)
+        assert torch.equal(sets[0], untouched) == transform.fresh
+
+
+def test_binarised_evaluation_splits_are_the_same_for_both_binarisations() -> None:
+    stochastic, fixed = Greys(StochasticBinarisation()), Greys(FixedBinarisation())
+    for datamodule in (stochastic, fixed):
+        datamodule.setup()
+    for one, other in zip(stochastic.test_dataloader(), fixed.test_dataloader(), strict=True):
+        assert torch.equal(one[0], other[0])
+        assert set(one[0].unique().tolist()) == {0.0, 1.0}
+
+
+def test_levels_are_told_of_dequantised_data_only() -> None:
+    assert [Greys(transform).levels for transform in (None, *TRANSFORMS)] == [None, None, None, 17]
+
+
+@pytest.mark.parametrize("transform", FRESH)
+def test_overfit_batches_repeats_examples_with_fresh_noise(transform: Transform) -> None:
+    model = PixelRecorder()
+    quiet_trainer(max_epochs=2, overfit_batches=2).fit(model, Greys(transform))
+    assert [examples for _, _, examples in model.seen] == [[0, 1, 2, 3], [4, 5, 6, 7]] * 2
+    assert not torch.equal(model.trained_on[0], model.trained_on[2])
+
+
+def test_transformed_datamodules_can_be_copied() -> None:
+    datamodule = Greys(StochasticBinarisation(), seed=3)
+    datamodule.setup()
+    inputs, _ = next(iter(datamodule.train_dataloader()))
+    for twin in (copy.deepcopy(datamodule), pickle.loads(pickle.dumps(datamodule))):
+        assert torch.equal(next(iter(twin.train_dataloader()))[0], inputs)

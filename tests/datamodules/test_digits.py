@@ -4,7 +4,15 @@ import torch
 from sklearn.datasets import load_digits
 from torch.utils.data import TensorDataset
 
-from lightning_vi.datamodules import Digits, Divide
+from lightning_vi.datamodules import (
+    Dequantisation,
+    Digits,
+    Divide,
+    FixedBinarisation,
+    Standardise,
+    StochasticBinarisation,
+    Transform,
+)
 from lightning_vi.errors import UserError
 
 
@@ -57,3 +65,32 @@ def test_the_extreme_validation_splits_work() -> None:
         splits = Digits(validation_size=size).splits()
         assert len(splits.training) + size == 1437
         assert set(splits.training.tensors[1].tolist()) == set(range(10))
+
+
+def test_binarised_test_images_have_the_grey_images_mean() -> None:
+    grey = Digits().splits().test.tensors[0].double()
+    datamodule = Digits(transform=StochasticBinarisation())
+    datamodule.setup()
+    bits = torch.cat([x for x, _ in datamodule.test_dataloader()]).double()
+    deviation = (bits - grey).sum() / (grey * (1 - grey)).sum().sqrt()
+    assert abs(deviation) < 5
+    assert torch.equal(bits[grey == 0].unique(), torch.zeros(1, dtype=torch.float64))
+
+
+def test_dequantised_pixels_keep_their_17_levels() -> None:
+    datamodule = Digits(transform=Dequantisation(), seed=1, batch_size=1257)
+    datamodule.setup()
+    assert datamodule.levels == 17
+    ((x, y),) = datamodule.train_dataloader()
+    expected = sorted(rows(Digits().splits().training))
+    assert sorted(rows(TensorDataset((17 * x).floor() / 16, y))) == expected
+    test = next(iter(datamodule.test_dataloader()))
+    assert rows(TensorDataset((17 * test[0]).floor() / 16, test[1])) == rows(Digits().splits().test)
+
+
+@pytest.mark.parametrize("transform", [StochasticBinarisation(), FixedBinarisation(), Dequantisation()])
+def test_a_transform_needs_grey_values(transform: Transform) -> None:
+    for scaling in (Divide(8.0), Standardise()):
+        with pytest.raises(UserError, match=r"inputs must lie in \[0, 1\].*set scaling to UnitInterval"):
+            Digits(scaling=scaling, transform=transform).setup()
+    Digits(scaling=Divide(16.0), transform=transform, validation_size=0).setup()

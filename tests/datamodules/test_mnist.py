@@ -5,7 +5,19 @@ import pytest
 import torch
 from torchvision import datasets
 
-from lightning_vi.datamodules import KMNIST, MNIST, Divide, FashionMNIST, Splits, Standardise, UnitInterval
+from lightning_vi.datamodules import (
+    KMNIST,
+    MNIST,
+    Dequantisation,
+    Divide,
+    FashionMNIST,
+    FixedBinarisation,
+    Splits,
+    Standardise,
+    StochasticBinarisation,
+    Transform,
+    UnitInterval,
+)
 from lightning_vi.errors import UserError
 
 SIZES = {"train": 60_000, "t10k": 10_000}
@@ -63,6 +75,42 @@ def test_pixels_are_divided_by_126_by_default(mnist_root: Path) -> None:
     np.testing.assert_array_equal(y.numpy(), labels[:2000])
     assert len(datamodule.train_dataloader()) == 500
     assert len(datamodule.test_dataloader()) == 5
+
+
+def test_fixed_bits_are_the_same_for_every_seed_and_have_the_pixels_mean(splits: Splits, mnist_root: Path) -> None:
+    datamodules = [
+        MNIST(root=mnist_root, scaling=UnitInterval(), transform=FixedBinarisation(), seed=seed) for seed in (1, 2)
+    ]
+    for datamodule in datamodules:
+        datamodule.setup()
+    one, other = (datamodule.train_dataloader().dataset.tensors for datamodule in datamodules)
+    assert torch.equal(one[0], other[0])
+    assert torch.equal(one[1], splits.training.tensors[1])
+    grey = splits.training.tensors[0]
+    assert one[0].eq(0).logical_or_(one[0].eq(1)).all()
+    deviation = one[0].double().sum() - grey.double().sum()
+    assert abs(deviation) < 5 * (grey * (1 - grey)).double().sum().sqrt()
+
+
+def test_dequantised_pixels_keep_their_256_levels(splits: Splits, mnist_root: Path) -> None:
+    datamodule = MNIST(root=mnist_root, scaling=UnitInterval(), transform=Dequantisation(), seed=1)
+    datamodule.setup()
+    assert datamodule.levels == 256
+    training = datamodule.train_dataloader()
+    assert torch.equal(training.dataset.tensors[0], splits.training.tensors[0])
+    x, _ = next(iter(training))
+    grey = training.dataset.tensors[0][training.sampler.order()[:128]]
+    for inputs, expected in ((x, grey), (next(iter(datamodule.test_dataloader()))[0], splits.test.tensors[0][:2000])):
+        assert inputs.min() > 0
+        assert inputs.max() < 1
+        assert torch.equal((256 * inputs).floor(), (255 * expected).round())
+
+
+@pytest.mark.parametrize("transform", [StochasticBinarisation(), FixedBinarisation(), Dequantisation()])
+def test_a_transform_does_not_go_with_the_default_scaling(transform: Transform, mnist_root: Path) -> None:
+    name = type(transform).__name__
+    with pytest.raises(UserError, match=rf"{name}: .* but these lie in \[0, 2.024\]; set scaling to UnitInterval"):
+        MNIST(root=mnist_root, transform=transform).setup()
 
 
 @pytest.mark.parametrize(
