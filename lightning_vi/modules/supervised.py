@@ -1,24 +1,21 @@
 """What Bayesian and point estimates of a supervised network share: evaluation, logging and optimizers."""
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.cli import LightningCLI, LRSchedulerCallable, OptimizerCallable
-from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from lightning_vi.likelihoods import Likelihood
 from lightning_vi.metrics import Scores, scores_for
-from lightning_vi.modules.random_state import random_state, restore_random_state
-from lightning_vi.modules.training_set import epoch_of
+from lightning_vi.modules.epoch_record import EpochRecord
+from lightning_vi.modules.hyperparameters import keep_plain
+from lightning_vi.modules.optimization import optimization
 from lightning_vi.networks import Network
 from lightning_vi.objectives import Epoch, Objective
 from lightning_vi.predictive import Predictive
-from lightning_vi.schedules import CosineLR
 
 Batch = tuple[Tensor, Tensor]
 SPLITS = ("val", "test")
@@ -34,8 +31,7 @@ class SupervisedModule(LightningModule, ABC):
     A module that averages networks names in ``single`` what it is compared with: the headline score of its
     :meth:`single_predictives` is logged beside its own, e.g. ``val/error_mean`` for ``single = "mean"``.
 
-    A checkpoint keeps PyTorch's global random state, so that a resumed run goes on with the next dropout mask. With
-    several devices it is that of rank 0 alone; the masks of the others are drawn afresh.
+    A run resumes inside an epoch too, see :class:`EpochRecord`.
 
     Args:
         input_shape: Shape of one input, without the batch.
@@ -65,21 +61,8 @@ class SupervisedModule(LightningModule, ABC):
         self.single_scores = nn.ModuleDict(
             {split: scores_for(likelihood, target_size) for split in SPLITS if self.single is not None}
         )
-        self._epoch: Epoch | None = None
-        # Of the steps of this epoch: the sums of NLL and KL, and their number; saved, to resume inside an epoch.
-        self._totals = torch.zeros(2)
-        self._steps = 0
-        # Of the checkpoint that training goes on from, until it does.
-        self._random_state: dict[str, Tensor] | None = None
-        self._keep_plain_hyperparameters()
-
-    def _keep_plain_hyperparameters(self) -> None:
-        """Keep what a checkpoint can hold as data: the command line's settings, or plain arguments from Python."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Attribute .* is an instance of `nn.Module`")  # dropped below
-            self.save_hyperparameters()
-        if "_class_path" not in self.hparams:
-            self.save_hyperparameters(ignore=[name for name, value in self.hparams.items() if not _is_plain(value)])
+        self._record = EpochRecord(figures=2)  # NLL and KL
+        keep_plain(self)
 
     @abstractmethod
     def objective(self, batch: Batch, batch_idx: int, epoch: Epoch) -> Objective:
@@ -103,24 +86,17 @@ class SupervisedModule(LightningModule, ABC):
         return sum(p.numel() for p in self.parameters()) - sum(p.numel() for p in self.likelihood.parameters())
 
     def on_train_start(self) -> None:
-        """Take N and M from the trainer, and the random state from the checkpoint: setting up has drawn numbers."""
-        self._epoch = epoch_of(self.trainer)
-        self._totals = self._totals.to(self.device)
-        if self._random_state is not None and self.global_rank == 0:
-            restore_random_state(self._random_state, self.device)
-        self._random_state = None
+        """See `EpochRecord.start`."""
+        self._record.start(self)
 
     def on_train_epoch_start(self) -> None:
-        """Start the epoch's totals; Lightning leaves this out where a run resumes inside an epoch."""
-        self._totals = torch.zeros_like(self._totals)
-        self._steps = 0
+        """See `EpochRecord.clear`."""
+        self._record.clear()
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """See :meth:`objective`."""
-        assert self._epoch is not None
-        objective = self.objective(batch, batch_idx, self._epoch)
-        self._totals += torch.stack((objective.nll, objective.kl)).detach()
-        self._steps += 1
+        objective = self.objective(batch, batch_idx, self._record.epoch)
+        self._record.add(objective.nll, objective.kl)
         # Lightning's log() costs a tenth of a small step, so it is called only when its value is written.
         if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # set at run time
             self.log("train/loss_step", objective.loss.detach())
@@ -131,10 +107,10 @@ class SupervisedModule(LightningModule, ABC):
 
         An epoch that `max_steps` has cut short has no ELBO, and logs none.
         """
-        assert self._epoch is not None
-        if self._steps < self._epoch.batches:
+        means = self._record.means()
+        if means is None:
             return
-        nll, kl = self._totals / self._epoch.batches
+        nll, kl = means
         values = self.training_figures(nll, kl)
         self.log_dict({f"train/{name}": value for name, value in values.items()}, sync_dist=True)
 
@@ -143,16 +119,12 @@ class SupervisedModule(LightningModule, ABC):
         return {"loss": nll + kl, "nll": nll, "kl": kl, "elbo": -nll - kl}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the totals of the epoch so far, and the random state."""
-        checkpoint["epoch_totals"] = {"sums": self._totals, "steps": self._steps}
-        checkpoint["random_state"] = random_state(self.device)
+        """See `EpochRecord.save`."""
+        self._record.save(self, checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with them where training does; weights that are only used, or of another origin, need neither."""
-        if self._trainer is not None and self._trainer.state.fn == TrainerFn.FITTING:
-            totals = checkpoint.get("epoch_totals", {"sums": torch.zeros(2), "steps": 0})
-            self._totals, self._steps = totals["sums"], totals["steps"]
-            self._random_state = checkpoint.get("random_state")
+        """See `EpochRecord.load`."""
+        self._record.load(self, checkpoint)
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Score a batch of the validation split; a second loader is the test split, for its curve over epochs."""
@@ -195,13 +167,7 @@ class SupervisedModule(LightningModule, ABC):
 
     def configure_optimizers(self) -> Any:
         """The optimizer, and the scheduler if there is one."""
-        optimizer = self.optimizer(self.parameters())
-        if self.lr_scheduler is None:
-            return optimizer
-        scheduler = self.lr_scheduler(optimizer)
-        if isinstance(scheduler, CosineLR) and self._trainer is not None:
-            scheduler.epochs = self._trainer.max_epochs
-        return LightningCLI.configure_optimizers(self, optimizer, scheduler)
+        return optimization(self, self.optimizer, self.lr_scheduler)
 
 
 def build_network(net: Network, input_shape: tuple[int, ...], target_size: int, likelihood: Likelihood) -> nn.Module:
@@ -213,9 +179,3 @@ def _scores(scores: nn.ModuleDict, split: str) -> Scores:
     found = scores[split]
     assert isinstance(found, Scores)
     return found
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, list | tuple):
-        return all(_is_plain(item) for item in value)
-    return value is None or isinstance(value, bool | int | float | str)

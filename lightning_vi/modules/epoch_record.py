@@ -1,0 +1,70 @@
+"""What a module notes of the steps of an epoch, in the checkpoint too, so that a run resumes inside an epoch."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.trainer.states import TrainerFn
+from torch import Tensor
+
+from lightning_vi.modules.random_state import random_state, restore_random_state
+from lightning_vi.modules.training_set import epoch_of
+from lightning_vi.objectives import Epoch
+
+
+class EpochRecord:
+    """The sums of some figures over the steps of an epoch, their number, and the random state to go on from.
+
+    A checkpoint keeps PyTorch's global random state, which dropout masks and latent variables are drawn from. With
+    several devices it is that of rank 0 alone; the draws of the others start afresh.
+
+    Args:
+        figures: Number of figures.
+    """
+
+    def __init__(self, figures: int) -> None:
+        self._epoch: Epoch | None = None
+        self._sums = torch.zeros(figures)
+        self._steps = 0
+        # Of the checkpoint that training goes on from, until it does.
+        self._random_state: dict[str, Tensor] | None = None
+
+    @property
+    def epoch(self) -> Epoch:
+        """How the training set is cut into steps; known from :meth:`start` on."""
+        assert self._epoch is not None
+        return self._epoch
+
+    def start(self, module: LightningModule) -> None:
+        """Take N and M from the trainer, and the random state from the checkpoint: setting up has drawn numbers."""
+        self._epoch = epoch_of(module.trainer)
+        self._sums = self._sums.to(module.device)
+        if self._random_state is not None and module.global_rank == 0:
+            restore_random_state(self._random_state, module.device)
+        self._random_state = None
+
+    def clear(self) -> None:
+        """Start an epoch; Lightning does not ask for it where a run resumes inside one."""
+        self._sums = torch.zeros_like(self._sums)
+        self._steps = 0
+
+    def add(self, *figures: Tensor) -> None:
+        """Note a step's figures, each of shape ()."""
+        self._sums += torch.stack(figures).detach()
+        self._steps += 1
+
+    def means(self) -> Tensor | None:
+        """Means over the epoch's steps, shape (figures,); None for an epoch that `max_steps` has cut short."""
+        return None if self._steps < self.epoch.batches else self._sums / self.epoch.batches
+
+    def save(self, module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Put it into a checkpoint."""
+        checkpoint["epoch_totals"] = {"sums": self._sums, "steps": self._steps}
+        checkpoint["random_state"] = random_state(module.device)
+
+    def load(self, module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Go on with it where training does; weights that are only used, or of another origin, need none of it."""
+        if module._trainer is not None and module._trainer.state.fn == TrainerFn.FITTING:
+            totals = checkpoint.get("epoch_totals", {"sums": torch.zeros_like(self._sums), "steps": 0})
+            self._sums, self._steps = totals["sums"], totals["steps"]
+            self._random_state = checkpoint.get("random_state")
