@@ -9,10 +9,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"errors", "functional", "plots"},
-    {"noise", "priors", "posteriors", "likelihoods", "weighting", "schedules", "networks"},
-    {"reparameterisation", "bayesian"},
-    {"estimators", "objectives", "predictive", "pruning"},
-    {"metrics", "modules"},
+    {"noise", "priors", "posteriors", "likelihoods", "weighting", "schedules", "networks", "annealing", "corruptions"},
+    {"reparameterisation", "bayesian", "latent_model"},
+    {"estimators", "objectives", "predictive", "pruning", "bounds", "marginal", "codes"},
+    {"metrics", "latent_scores", "modules"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 FILES = sorted(

@@ -1,5 +1,7 @@
+import torch
 from torch import Tensor
 from torch import distributions as dist
+from torch.nn import functional
 
 from lightning_vi.errors import UserError
 from lightning_vi.likelihoods.likelihood import Likelihood, at_least_float32
@@ -22,3 +24,13 @@ class Bernoulli(Likelihood):
         """See `Likelihood.forward`: outputs (..., B, D) are logits; event shape (D,)."""
         bernoulli = dist.Bernoulli(logits=at_least_float32(outputs), validate_args=False)
         return dist.Independent(bernoulli, 1, validate_args=False)
+
+    def outputs_of(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """See `Likelihood.outputs_of`: the logit of the mean, which is first cut to [0.001, 0.999]."""
+        return torch.logit(mean.clamp(0.001, 0.999))
+
+    def nll(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """See `Likelihood.nll`; as sum_d log(1 + exp(f_d)) - y_d f_d, several times as fast as the cross-entropy."""
+        logits = at_least_float32(outputs)
+        self.require_fit(outputs, targets, logits.shape[-2:])
+        return (functional.softplus(logits, threshold=40.0) - logits * targets).sum(dim=-1)

@@ -52,6 +52,10 @@ class Gaussian(Likelihood):
         normal = dist.Normal(at_least_float32(outputs), self.sigma, validate_args=False)
         return dist.Independent(normal, 1, validate_args=False)
 
+    def outputs_of(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """See `Likelihood.outputs_of`: the mean."""
+        return mean
+
     def extra_repr(self) -> str:
         """See `torch.nn.Module.extra_repr`."""
         return f"sigma={self.sigma.item():.4g}, learn={self.log_sigma.requires_grad}"

@@ -1,3 +1,6 @@
+import math
+
+import torch
 from torch import Tensor
 from torch import distributions as dist
 
@@ -6,15 +9,32 @@ from lightning_vi.likelihoods.likelihood import Likelihood, at_least_float32
 
 
 class HeteroscedasticGaussian(Likelihood):
-    """A vector whose noise depends on the input: p(y | f) = N(y | m, diag(exp(rho))) with f = (m, rho).
+    """A vector whose noise depends on the input: p(y | f) = N(y | m, diag(exp(rho) + s^2)) with f = (m, rho).
 
     Targets are floats (B, D). The first D outputs are the mean m, the last D the logarithms rho of the
-    variances (not of the standard deviations), as the lecture writes its decoder.
+    variances (not of the standard deviations), as the lecture writes its decoder. The floor s is 0 by default; without
+    one the density grows without bound where a dimension never varies, such as a pixel at the border.
 
     References:
         Nix, Weigend 1994, Estimating the mean and variance of the target probability distribution.
         Kingma, Welling 2014, Auto-Encoding Variational Bayes, appendix C.2.
     """
+
+    def __init__(self, minimum_sigma: float = 0.0) -> None:
+        """A Gaussian with its own noise for every input.
+
+        Args:
+            minimum_sigma: s, the least standard deviation, in units of the target.
+
+        Raises:
+            UserError: if it is negative or not finite.
+        """
+        super().__init__()
+        if not 0.0 <= minimum_sigma < math.inf:
+            raise UserError(
+                f"HeteroscedasticGaussian: minimum_sigma (={minimum_sigma}) must be finite and not negative."
+            )
+        self.minimum_sigma = minimum_sigma
 
     def output_size(self, target_size: int) -> int:
         """See `Likelihood.output_size`: 2 D outputs for D dimensions."""
@@ -34,5 +54,17 @@ class HeteroscedasticGaussian(Likelihood):
                 "a log variance per dimension. Give the network `output_size(target_size)` outputs."
             )
         mean, rho = at_least_float32(outputs).chunk(2, dim=-1)
-        normal = dist.Normal(mean, (0.5 * rho).exp(), validate_args=False)
-        return dist.Independent(normal, 1, validate_args=False)
+        sigma = (rho.exp() + self.minimum_sigma**2).sqrt() if self.minimum_sigma else (0.5 * rho).exp()
+        return dist.Independent(dist.Normal(mean, sigma, validate_args=False), 1, validate_args=False)
+
+    def outputs_of(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """See `Likelihood.outputs_of`: the means, and everywhere the logarithm of the mean variance.
+
+        A variance of its own would give a dimension that hardly varies a density, and gradients, beyond all bounds.
+        """
+        rho = torch.log((variance.mean() - self.minimum_sigma**2).clamp(min=1e-6)).expand_as(mean)
+        return torch.cat((mean, rho))
+
+    def extra_repr(self) -> str:
+        """See `torch.nn.Module.extra_repr`."""
+        return f"minimum_sigma={self.minimum_sigma:.4g}"

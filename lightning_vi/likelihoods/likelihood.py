@@ -44,6 +44,18 @@ class Likelihood(nn.Module, ABC):
             the density.
         """
 
+    def outputs_of(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """Outputs, shape (output_size,), that give a target these moments, as nearly as the family can.
+
+        Args:
+            mean: (D,)
+            variance: (D,)
+
+        Raises:
+            UserError: if it is not implemented, as for classes.
+        """
+        raise UserError(f"{type(self).__name__}: no outputs for a mean and a variance; it must define outputs_of.")
+
     def nll(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """-log p(y | f) for each example, in nats, summed over the dimensions of a target.
 
@@ -59,14 +71,21 @@ class Likelihood(nn.Module, ABC):
                 finite and wrong number.
         """
         distribution = self.forward(outputs)
-        expected = distribution.batch_shape[-1:] + distribution.event_shape
+        self.require_fit(outputs, targets, distribution.batch_shape[-1:] + distribution.event_shape)
+        log_prob: Tensor = distribution.log_prob(targets)
+        return -log_prob
+
+    def require_fit(self, outputs: Tensor, targets: Tensor, expected: torch.Size) -> None:
+        """Refuse targets of another shape than the expected one, (B,) or (B, D).
+
+        Raises:
+            UserError: see :meth:`nll`.
+        """
         if targets.shape != expected:
             raise UserError(
                 f"{type(self).__name__}: targets of shape {tuple(targets.shape)} do not fit outputs of shape "
                 f"{tuple(outputs.shape)}, which ask for {tuple(expected)}. Choose a likelihood that fits."
             )
-        log_prob: Tensor = distribution.log_prob(targets)
-        return -log_prob
 
 
 def at_least_float32(outputs: Tensor) -> Tensor:

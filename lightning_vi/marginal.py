@@ -1,0 +1,81 @@
+r"""Test likelihoods of latent variable models, by importance sampling.
+
+.. math:: -\log p(x) \approx -\log \frac1K \sum_{i=1}^K \frac{p(x, h_i)}{q(h_i \mid x)}, \qquad h_i \sim q(h \mid x).
+
+In expectation the estimate lies above -log p(x), by less the larger K is: a figure is only comparable at the same K.
+
+References:
+    Burda, Grosse, Salakhutdinov 2016, Importance Weighted Autoencoders, section 5 (K = 5000).
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lightning_vi.errors import UserError
+from lightning_vi.functional.importance import log_mean_exp
+from lightning_vi.latent_model import LatentModel
+
+# Rows of a decoder's minibatch: outputs that stay in a processor's cache, or that fill a GPU.
+ROWS = {"cpu": 2_000}
+MANY_ROWS = 200_000
+
+
+class Evaluation(NamedTuple):
+    """What K draws say of B examples; all in nats.
+
+    Attributes:
+        nll: Estimate of -log p(x), shape (B,).
+        elbo: Evidence lower bound, shape (B,), with the last layer's KL in closed form.
+        reconstruction: E_q[-log p(x | h_1)], shape (B,).
+        kl: For each layer, per latent variable: (B, D_l).
+        means: For each layer, of q(h_l | x): (B, D_l).
+    """
+
+    nll: Tensor
+    elbo: Tensor
+    reconstruction: Tensor
+    kl: tuple[Tensor, ...]
+    means: tuple[Tensor, ...]
+
+
+@torch.no_grad()
+def evaluate(model: LatentModel, inputs: Tensor, draws: int, generator: torch.Generator | None = None) -> Evaluation:
+    """Estimate log p(x) and the evidence lower bound.
+
+    Args:
+        model: The model.
+        inputs: Shape (B, *input_shape).
+        draws: K.
+        generator: Of the noise, on the model's device; by default PyTorch's global one.
+
+    Raises:
+        UserError: If there are no draws.
+    """
+    if draws < 1:
+        raise UserError(f"draws (={draws}) must be at least 1.")
+    targets = inputs.flatten(start_dim=1)
+    encoded = model.encode(inputs)
+    at_once = max(1, ROWS.get(inputs.device.type, MANY_ROWS) // max(1, len(inputs)))
+    log_weights, log_likelihoods = [], torch.zeros(len(inputs), device=inputs.device)
+    kl = [torch.zeros(len(inputs), size, device=inputs.device) for size in model.sizes]
+    means = [torch.zeros_like(each) for each in kl]
+    for first in range(0, draws, at_once):
+        count = min(at_once, draws - first)
+        drawn = model.draw(encoded, targets, count, generator=generator)
+        log_weights.append(drawn.log_weights)
+        log_likelihoods += drawn.log_likelihood.sum(dim=0)
+        for number, layer in enumerate(drawn.layers):
+            kl[number] += layer.kl.expand_as(layer.latents).sum(dim=0)
+            means[number] += layer.mean.expand_as(layer.latents).sum(dim=0)
+    reconstruction = -log_likelihoods / draws
+    kl = [each / draws for each in kl]
+    elbo = -reconstruction - sum(each.sum(dim=-1) for each in kl)
+    return Evaluation(
+        nll=-log_mean_exp(torch.cat(log_weights)),
+        elbo=elbo,
+        reconstruction=reconstruction,
+        kl=tuple(kl),
+        means=tuple(each / draws for each in means),
+    )
