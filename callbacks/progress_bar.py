@@ -13,6 +13,7 @@ LINE_SECONDS = 5.0  # without a terminal
 METRICS = {
     "val/error": "error {:.2f} %",
     "val/rmse": "RMSE {:.4g}",
+    "val/mse": "squared error {:.4g}",
     "train/elbo": "ELBO {:.4f} nats",
 }
 

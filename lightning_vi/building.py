@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import Logger
 from lightning_vi.errors import UserError
 from lightning_vi.user_errors import shorten
 
-LINKED = ("input_shape", "target_size")
+LINKED = ("input_shape", "target_size", "levels")
 """What a model takes from its datamodule."""
 
 MISTAKES = (ValueError, MisconfigurationException, ModuleNotFoundError)

@@ -64,4 +64,6 @@ class GaussianNoise(Corruption):
 
     def __call__(self, inputs: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """See `Corruption.__call__`."""
-        return inputs + self.sigma * torch.randn(inputs.shape, generator=generator, device=inputs.device)
+        return inputs + self.sigma * torch.randn(
+            inputs.shape, generator=generator, device=inputs.device, dtype=inputs.dtype
+        )

@@ -12,15 +12,14 @@ References:
     and Approximate Inference in Deep Generative Models (several layers). Lecture 13, auto-encoding variational Bayes.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
+from lightning_vi.encoder_decoder import EncoderDecoder, map_rows
 from lightning_vi.errors import UserError
 from lightning_vi.functional import diagonal_gaussian
 from lightning_vi.likelihoods import Likelihood
@@ -99,7 +98,7 @@ class Draws(NamedTuple):
         return weights
 
 
-class LatentModel(nn.Module):
+class LatentModel(EncoderDecoder):
     """Encoder, decoder and likelihood, and the same for each layer above.
 
     Args:
@@ -110,14 +109,9 @@ class LatentModel(nn.Module):
         likelihood: p(x | f(h_1)), of x flattened.
         upper: Layers above the first, upwards.
 
-    Attributes:
-        offset: Constant added to the decoder's outputs, shape (output_size,); zero unless :meth:`start_at` sets it.
-
     Raises:
         UserError: If a layer has no latent variable.
     """
-
-    offset: Tensor
 
     def __init__(
         self,
@@ -128,39 +122,28 @@ class LatentModel(nn.Module):
         likelihood: Likelihood,
         upper: Sequence[StochasticLayer] = (),
     ) -> None:
-        super().__init__()
-        self.input_shape = tuple(input_shape)
+        super().__init__(input_shape, latent_size, likelihood)
         self.sizes = (latent_size, *(layer.size for layer in upper))
         if min(self.sizes) < 1:
             raise UserError(f"latent_size and the sizes of upper (={self.sizes}) must be at least 1.")
-        self.likelihood = likelihood
-        outputs = likelihood.output_size(math.prod(self.input_shape))
         below = (self.input_shape, *((size,) for size in self.sizes))
         encoders = (encoder, *(layer.encoder for layer in upper))
         decoders = (decoder, *(layer.decoder for layer in upper))
-        asked = (outputs, *(2 * size for size in self.sizes))
+        asked = (len(self.offset), *(2 * size for size in self.sizes))
         self.encoders = nn.ModuleList(
             make(shape, 2 * size) for make, shape, size in zip(encoders, below, self.sizes, strict=False)
         )
         self.decoders = nn.ModuleList(
             make((size,), number) for make, size, number in zip(decoders, self.sizes, asked, strict=False)
         )
-        self.register_buffer("offset", torch.zeros(outputs))
-
-    def start_at(self, mean: Tensor, variance: Tensor) -> None:
-        """Make p(x | h) start at given moments of the data, each of shape (D,), for a decoder that starts near 0.
-
-        This is what a bias of the decoder's last layer at the logit of the mean does, for any decoder.
-        """
-        self.offset.copy_(self.likelihood.outputs_of(mean, variance))
 
     def encode(self, inputs: Tensor) -> Moments:
         """Moments of q(h_1 | x), each (B, D), for inputs (B, ...)."""
         return _moments(self.encoders[0](inputs))
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Outputs that make p(x | h_1) with the likelihood: (..., output_size) for latents (..., D)."""
-        return _map(self.decoders[0], latents) + self.offset
+        """See `EncoderDecoder.decode`; of p(x | h_1)."""
+        return map_rows(self.decoders[0], latents) + self.offset
 
     def draw(
         self,
@@ -181,7 +164,7 @@ class LatentModel(nn.Module):
             generator: Of the noise; by default PyTorch's global one.
         """
         posteriors, latents = self._ascend(encoded, samples, path, generator)
-        priors = [_moments(_map(decoder, h)) for decoder, h in zip(self.decoders[1:], latents[1:], strict=True)]
+        priors = [_moments(map_rows(decoder, h)) for decoder, h in zip(self.decoders[1:], latents[1:], strict=True)]
         layers = []
         for number, ((sampled, density), h) in enumerate(zip(posteriors, latents, strict=True)):
             if number < len(priors):
@@ -202,13 +185,13 @@ class LatentModel(nn.Module):
         drawn: list[Tensor] = []
         latents: list[Tensor] = []
         for number, encoder in enumerate(self.encoders):
-            sampled = encoded if number == 0 else _moments(_map(encoder, drawn[-1]))
+            sampled = encoded if number == 0 else _moments(map_rows(encoder, drawn[-1]))
             density = sampled
             if path and number == 0:
                 density = Moments(*(each.detach() for each in sampled))
             elif path:
                 held = {name: value.detach() for name, value in encoder.named_parameters()}
-                density = _moments(_map(encoder, latents[-1], held))
+                density = _moments(map_rows(encoder, latents[-1], held))
             mean, log_variance = sampled
             shape = (samples, *mean.shape) if number == 0 else mean.shape
             noise = torch.randn(shape, generator=generator, device=mean.device, dtype=mean.dtype)
@@ -223,7 +206,7 @@ class LatentModel(nn.Module):
         """Outputs (..., output_size) for latents (..., D_L) of the last layer, drawing those of the layers below."""
         h = top
         for decoder in reversed(self.decoders[1:]):
-            mean, log_variance = _moments(_map(decoder, h))
+            mean, log_variance = _moments(map_rows(decoder, h))
             noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
             h = diagonal_gaussian.draw(mean, log_variance, noise)
         return self.decode(h)
@@ -232,10 +215,3 @@ class LatentModel(nn.Module):
 def _moments(outputs: Tensor) -> Moments:
     """Moments, each (..., D), of outputs (..., 2 D)."""
     return Moments(*at_least_float32(outputs).chunk(2, dim=-1))
-
-
-def _map(network: nn.Module, latents: Tensor, parameters: dict[str, Tensor] | None = None) -> Tensor:
-    """A network's outputs (..., K) for latents (..., D), for networks that take one dimension of batches."""
-    rows = latents.flatten(end_dim=-2)
-    outputs: Tensor = network(rows) if parameters is None else functional_call(network, parameters, (rows,))
-    return outputs.view(*latents.shape[:-1], -1)

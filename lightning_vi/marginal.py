@@ -58,8 +58,8 @@ def evaluate(model: LatentModel, inputs: Tensor, draws: int, generator: torch.Ge
     targets = inputs.flatten(start_dim=1)
     encoded = model.encode(inputs)
     at_once = max(1, ROWS.get(inputs.device.type, MANY_ROWS) // max(1, len(inputs)))
-    log_weights, log_likelihoods = [], torch.zeros(len(inputs), device=inputs.device)
-    kl = [torch.zeros(len(inputs), size, device=inputs.device) for size in model.sizes]
+    log_weights, log_likelihoods = [], encoded.mean.new_zeros(len(inputs))
+    kl = [encoded.mean.new_zeros(len(inputs), size) for size in model.sizes]
     means = [torch.zeros_like(each) for each in kl]
     for first in range(0, draws, at_once):
         count = min(at_once, draws - first)

@@ -7,15 +7,17 @@ surely, however long the run:
 
     sum_t gamma_t = infinity,    sum_t gamma_t^2 < infinity.
 
-The cosine is for a run whose length is known, and ends at 0.
+The cosine is for a run whose length is known, and ends at 0. The steps of `BurdaLR` are those of one paper.
 
 References:
     Robbins, Monro 1951, A Stochastic Approximation Method, Ann. Math. Statist. 22(3) (the two conditions).
     Bottou 2012, Stochastic Gradient Descent Tricks (the first schedule with lambda = 1 / c).
+    Burda, Grosse, Salakhutdinov 2016, Importance Weighted Autoencoders, section 5 (`BurdaLR`).
     Loshchilov, Hutter 2017, SGDR: Stochastic Gradient Descent with Warm Restarts, equation 5 (the cosine).
 """
 
 import math
+from bisect import bisect_right
 from typing import Any
 
 from torch import Tensor
@@ -55,6 +57,21 @@ class HarmonicLR(LRScheduler):
     def get_lr(self) -> list[float | Tensor]:
         """The learning rate of each parameter group at the current t."""
         return [gamma / (1.0 + self.last_epoch) for gamma in self.base_lrs]
+
+
+class BurdaLR(LRScheduler):
+    """gamma_t = gamma_0 10^(-i/7) for 3^i epochs, i = 0, ..., 7: 3280 epochs, the last 2187 of them at gamma_0 / 10.
+
+    Stage i begins at t = 1 + 3 + ... + 3^(i-1) = (3^i - 1) / 2, so at 0, 1, 4, 13, 40, 121, 364 and 1093. A shorter run
+    that ends where a stage begins has had all of the stages before; a longer one stays at gamma_0 / 10.
+    """
+
+    STARTS = tuple((3**i - 1) // 2 for i in range(8))
+
+    def get_lr(self) -> list[float | Tensor]:
+        """The learning rate of each parameter group at the current t."""
+        stage = bisect_right(self.STARTS, self.last_epoch) - 1
+        return [gamma * 10.0 ** (-stage / 7) for gamma in self.base_lrs]
 
 
 class CosineLR(LRScheduler):

@@ -10,12 +10,22 @@ LABELS = {
     "error_mean": ("error, posterior mean", "{:.2f} %"),
     "error_members": ("error, single members", "{:.2f} %"),
     "nll": ("NLL per example", "{:.4f} nats"),
+    "nll_se": ("NLL per example, standard error", "{:.4f} nats"),
+    "bits_per_dim": ("bits per dimension", "{:.4f}"),
+    "bits_per_dim_median": ("bits per dimension, median", "{:.4f}"),
     "ece": ("ECE", "{:.4f}"),
     "brier": ("Brier score", "{:.4f}"),
     "rmse": ("RMSE", "{:.4g}"),
     "rmse_mean": ("RMSE, posterior mean", "{:.4g}"),
     "rmse_members": ("RMSE, single members", "{:.4g}"),
+    "mse": ("MSE per pixel", "{:.5f}"),
+    "mse_pca": ("MSE per pixel, PCA", "{:.5f}"),
+    "mse_corrupted": ("MSE per pixel, corrupted input", "{:.5f}"),
     "elbo": ("ELBO per example", "{:.4f} nats"),
+    "reconstruction": ("reconstruction error per example", "{:.4f} nats"),
+    "kl": ("KL per example", "{:.4f} nats"),
+    "active_units": ("active latent variables", "{:.0f}"),
+    "active_units_2": ("active latent variables, layer 2", "{:.0f}"),
 }
 """What a score is called in the table, and how it is written; another's name is shown as it is logged."""
 

@@ -59,7 +59,7 @@ def exact_log_prob(model: LatentModel, x: Tensor) -> Tensor:
     """log p(x) of each row, by the normal distribution of x."""
     decoder = head(model.decoders[0])
     covariance = decoder.weight @ decoder.weight.T + SIGMA**2 * torch.eye(DIMENSIONS, dtype=torch.float64)
-    normal = torch.distributions.MultivariateNormal(decoder.bias, covariance)
+    normal = torch.distributions.MultivariateNormal(decoder.bias + model.offset, covariance)
     log_prob: Tensor = normal.log_prob(x)
     return log_prob.detach()
 

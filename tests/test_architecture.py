@@ -10,8 +10,9 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"errors", "functional", "plots"},
     {"noise", "priors", "posteriors", "likelihoods", "weighting", "schedules", "networks", "annealing", "corruptions"},
-    {"reparameterisation", "bayesian", "latent_model"},
-    {"estimators", "objectives", "predictive", "pruning", "bounds", "marginal", "codes"},
+    {"reparameterisation", "bayesian", "encoder_decoder", "deterministic_model", "latent_model"},
+    {"estimators", "objectives", "predictive", "pruning", "bounds", "marginal", "codes"}
+    | {"latent_space", "latent_paths", "latent_pictures"},
     {"metrics", "latent_scores", "modules"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

@@ -13,7 +13,7 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from lightning_vi.errors import UserError
-from lightning_vi.schedules import CosineLR, HarmonicLR, InverseTimeLR
+from lightning_vi.schedules import BurdaLR, CosineLR, HarmonicLR, InverseTimeLR
 
 
 def optimizer(*rates: float) -> SGD:
@@ -54,6 +54,15 @@ def test_the_rates_are_square_summable_but_not_summable() -> None:
         assert (found[1_000:] ** 2).sum() == pytest.approx(0.9 * c**2 / 1_000, rel=0.02)
 
 
+def test_burdas_stages_are_those_of_the_paper() -> None:
+    """3^i passes over the data at gamma_0 10^(-i/7), i = 0 ... 7, for a total of 3280 passes."""
+    paper = [10 ** (-i / 7) for i in range(8) for _ in range(3**i)]
+    assert len(paper) == 3280
+    found = list(rates(BurdaLR(optimizer(0.001, 0.5)), 3300))
+    np.testing.assert_allclose(found, np.outer(paper + 20 * [0.1], [0.001, 0.5]), rtol=1e-14)
+    assert BurdaLR.STARTS == (0, 1, 4, 13, 40, 121, 364, 1093)
+
+
 def cosine(sgd: SGD, epochs: int = 12) -> CosineLR:
     scheduler = CosineLR(sgd)
     scheduler.epochs = epochs
@@ -70,7 +79,7 @@ def load(saved: LRScheduler, scheduler: LRScheduler) -> None:
     scheduler.load_state_dict(loaded["scheduler"])
 
 
-@pytest.mark.parametrize("make", [functools.partial(InverseTimeLR, c=2.0), HarmonicLR, cosine], ids=str)
+@pytest.mark.parametrize("make", [functools.partial(InverseTimeLR, c=2.0), HarmonicLR, BurdaLR, cosine], ids=str)
 def test_a_resumed_schedule_goes_on_where_it_was(make: Callable[[SGD], LRScheduler]) -> None:
     unbroken = list(rates(make(optimizer(0.5, 0.01)), 12))
     first, second = make(optimizer(0.5, 0.01)), make(optimizer(0.5, 0.01))
@@ -118,6 +127,9 @@ def test_schedules_are_chosen_by_class_path() -> None:
     chosen = {"class_path": "lightning_vi.schedules.HarmonicLR"}
     harmonic = parser.instantiate(parser.parse_object({"lr_scheduler": chosen})).lr_scheduler(optimizer(0.1))
     assert isinstance(harmonic, HarmonicLR)
+    chosen = {"class_path": "lightning_vi.schedules.BurdaLR"}
+    stages = parser.instantiate(parser.parse_object({"lr_scheduler": chosen})).lr_scheduler(optimizer(0.1))
+    assert isinstance(stages, BurdaLR)
     chosen = {"class_path": "lightning_vi.schedules.CosineLR"}
     whole_run = parser.instantiate(parser.parse_object({"lr_scheduler": chosen})).lr_scheduler(optimizer(0.1))
     assert isinstance(whole_run, CosineLR)

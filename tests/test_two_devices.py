@@ -40,11 +40,11 @@ open(f"{out}.{rank}", "w").write(json.dumps([metrics, module.model.mu.tolist(), 
 """
 
 
-def run(folder: Path, devices: int, sigma: float) -> list[Any]:
-    script = folder / "train.py"
-    script.write_text(SCRIPT)
+def run(folder: Path, devices: int, sigma: float, script: str = SCRIPT) -> list[Any]:
+    file = folder / "train.py"
+    file.write_text(script)
     out = folder / f"out{devices}"
-    command = [sys.executable, str(script), str(devices), str(sigma), str(out)]
+    command = [sys.executable, str(file), str(devices), str(sigma), str(out)]
     subprocess.run(command, check=True, capture_output=True, timeout=300, cwd=folder)
     return [json.loads(Path(f"{out}.{rank}").read_text()) for rank in range(devices)]
 
@@ -55,5 +55,49 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     for metrics, mu, _ in two:
         assert metrics == pytest.approx(one[0], rel=1e-4, abs=1e-5)
         assert mu == pytest.approx(one[1], rel=1e-3, abs=1e-5)
+    assert two[0][1] == two[1][1]
+    assert two[0][2] != two[1][2]
+
+
+LATENTS = """
+import json, sys, warnings
+from functools import partial
+import torch
+from lightning.pytorch import Trainer, seed_everything
+from lightning_vi.datamodules import Digits, StochasticBinarisation
+from lightning_vi.modules import VAE
+from lightning_vi.networks import MLP
+
+devices, _, out = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+torch.set_num_threads(1)
+seed_everything(1, verbose=False)
+data = Digits(batch_size=60 // devices, transform=StochasticBinarisation())
+net = partial(MLP, hidden=[16], activation=torch.nn.Tanh)
+module = VAE(data.input_shape, net, net, 3, optimizer=partial(torch.optim.SGD, lr=1e-3), draws=200, val_draws=20)
+with torch.no_grad():  # hardly any noise, so that the runs can be compared
+    module.model.encoders[0].output.weight[3:].zero_()
+    module.model.encoders[0].output.bias[3:].fill_(-20.0)
+trainer = Trainer(
+    accelerator="cpu", devices=devices, strategy="ddp" if devices > 1 else "auto", max_epochs=2, logger=False,
+    enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+)
+trainer.fit(module, data)
+train = dict(trainer.callback_metrics)
+noise = torch.randn(3).tolist()
+trainer.test(module, data, verbose=False)
+metrics = {k: float(v) for k, v in {**train, **trainer.callback_metrics}.items() if k != "train/loss_step"}
+weights = torch.cat([each.detach().flatten() for each in module.parameters()]).tolist()
+open(f"{out}.{trainer.global_rank}", "w").write(json.dumps([metrics, weights, noise]))
+"""
+
+
+def test_two_processes_train_the_latent_model_of_one(tmp_path: Path) -> None:
+    (one,) = run(tmp_path, devices=1, sigma=0.0, script=LATENTS)
+    two = run(tmp_path, devices=2, sigma=0.0, script=LATENTS)
+    for metrics, weights, _ in two:
+        for name, value in metrics.items():
+            # Draws so narrow have importance weights without a variance, and those of two devices differ.
+            assert value == pytest.approx(one[0][name], rel=1e-3, abs=0.1 if "nll" in name else 1e-4), name
+        assert weights == pytest.approx(one[1], rel=1e-3, abs=1e-4)
     assert two[0][1] == two[1][1]
     assert two[0][2] != two[1][2]

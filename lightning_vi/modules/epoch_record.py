@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.trainer.states import TrainerFn
@@ -16,7 +17,7 @@ class EpochRecord:
     """The sums of some figures over the steps of an epoch, their number, and the random state to go on from.
 
     A checkpoint keeps PyTorch's global random state, which dropout masks and latent variables are drawn from. With
-    several devices it is that of rank 0 alone; the draws of the others start afresh.
+    several devices it is that of rank 0 alone; each of the others has a stream of its own, that starts afresh.
 
     Args:
         figures: Number of figures.
@@ -36,10 +37,14 @@ class EpochRecord:
         return self._epoch
 
     def start(self, module: LightningModule) -> None:
-        """Take N and M from the trainer, and the random state from the checkpoint: setting up has drawn numbers."""
+        """Take N and M from the trainer, and this rank's random state: setting up has drawn numbers."""
         self._epoch = epoch_of(module.trainer)
         self._sums = self._sums.to(module.device)
-        if self._random_state is not None and module.global_rank == 0:
+        if module.global_rank > 0:
+            # All ranks were given the same seed, and would draw the same masks and latent variables.
+            stream = np.random.SeedSequence(torch.initial_seed(), spawn_key=(module.global_rank, module.global_step))
+            torch.manual_seed(int(stream.generate_state(1, np.uint64)[0]))
+        elif self._random_state is not None:
             restore_random_state(self._random_state, module.device)
         self._random_state = None
 

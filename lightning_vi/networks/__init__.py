@@ -2,6 +2,8 @@ from lightning_vi.networks.activations import GaussianBump as GaussianBump
 from lightning_vi.networks.activations import Sign as Sign
 from lightning_vi.networks.activations import Sinc as Sinc
 from lightning_vi.networks.activations import Sine as Sine
+from lightning_vi.networks.convolutional import ConvolutionalDecoder as ConvolutionalDecoder
+from lightning_vi.networks.convolutional import ConvolutionalEncoder as ConvolutionalEncoder
 from lightning_vi.networks.dropconnect import DropConnect as DropConnect
 from lightning_vi.networks.lenet import LeNet as LeNet
 from lightning_vi.networks.mlp import MLP as MLP

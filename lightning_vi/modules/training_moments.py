@@ -1,0 +1,34 @@
+"""Mean and variance of the training inputs, which a decoder starts from."""
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from lightning_vi.encoder_decoder import EncoderDecoder
+from lightning_vi.errors import UserError
+
+
+def start_at_training_moments(model: EncoderDecoder, trainer: Trainer) -> None:
+    """Start a decoder at the moments of the training data, unless it has been started before."""
+    if not model.offset.any():
+        assert trainer.train_dataloader is not None
+        model.start_at(*(each.to(model.offset) for each in training_moments(trainer.train_dataloader.dataset)))
+
+
+def training_moments(dataset: Dataset[tuple[Tensor, ...]]) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each input dimension, both (D,), of a data set of (input, ...) tuples.
+
+    Raises:
+        UserError: If it is empty.
+    """
+    count, total, squares = 0, torch.zeros(()), torch.zeros(())
+    for inputs, *_ in DataLoader(dataset, batch_size=1000):
+        rows = inputs.flatten(start_dim=1).double()
+        count += len(rows)
+        total = total.to(rows) + rows.sum(dim=0)
+        squares = squares.to(rows) + rows.square().sum(dim=0)
+    if count == 0:
+        raise UserError("The training set is empty.")
+    mean = total / count
+    return mean.float(), (squares / count - mean.square()).clamp(min=0.0).float()

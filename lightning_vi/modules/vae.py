@@ -1,0 +1,205 @@
+"""Auto-encoding variational Bayes: a latent variable model and its recognition model, trained together."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from lightning_vi.bounds import ELBO, Bound
+from lightning_vi.codes import Codes
+from lightning_vi.corruptions import Corruption
+from lightning_vi.errors import UserError
+from lightning_vi.latent_model import LatentModel, StochasticLayer
+from lightning_vi.latent_scores import LatentScores, LatentUnits
+from lightning_vi.likelihoods import Bernoulli, Likelihood
+from lightning_vi.marginal import Evaluation, evaluate
+from lightning_vi.modules.epoch_record import EpochRecord
+from lightning_vi.modules.hyperparameters import keep_plain
+from lightning_vi.modules.optimization import optimization
+from lightning_vi.modules.supervised import SPLITS, Batch
+from lightning_vi.modules.training_moments import start_at_training_moments
+from lightning_vi.networks import Network
+
+# Evaluation draws the same noise in every epoch and leaves the training's stream alone.
+_EVALUATION_SEED = 0x5EED
+
+
+class VAE(LightningModule):
+    """A variational autoencoder with one or several layers of latent variables.
+
+    Logs once per epoch, in nats per training example and exact over the epoch: ``train/loss``, what the objective
+    minimises; ``train/reconstruction``, E_q[-log p(x | h)]; ``train/kl``; and ``train/elbo``, the evidence lower bound
+    whatever the objective. ``val/...`` and ``test/...`` are those of :class:`LatentScores`: ``nll`` is estimated with
+    `val_draws` and `draws` importance samples, and only comparable at the same number.
+
+    Args:
+        input_shape: Shape of one input, without the batch.
+        encoder: Network of q(h | x): a class or function of ``(input_shape, output_size)``.
+        decoder: Network of p(x | h).
+        latent_size: Number of latent variables h.
+        likelihood: p(x | f(h)), by default ``Bernoulli()``.
+        upper: Layers of latent variables above the first.
+        objective: What is minimised, by default the negative ELBO.
+        corruption: Of what the encoder sees in training; the target stays clean.
+        draws: Importance samples for each example, for testing.
+        val_draws: The same for validation, and of the ELBO in predictions.
+        levels: Number of grey levels of dequantised inputs, for bits per dimension; from the datamodule.
+        optimizer: Takes the parameters and gives an optimizer.
+        lr_scheduler: Takes the optimizer and gives a scheduler, which steps once per epoch.
+
+    References:
+        Kingma, Welling 2014, Auto-Encoding Variational Bayes. Burda, Grosse, Salakhutdinov 2016, Importance Weighted
+        Autoencoders. Lecture 13, auto-encoding variational Bayes.
+    """
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        encoder: Network,
+        decoder: Network,
+        latent_size: int = 50,
+        likelihood: Likelihood | None = None,  # a module has state, so each model makes its own
+        upper: Sequence[StochasticLayer] = (),
+        objective: Bound = ELBO(),  # this has none, and the command line shows what stands here
+        corruption: Corruption | None = None,
+        draws: int = 5000,
+        val_draws: int = 10,
+        levels: int | None = None,
+        optimizer: OptimizerCallable = Adam,
+        lr_scheduler: LRSchedulerCallable | None = None,
+    ) -> None:
+        super().__init__()
+        for name, value in (("draws", draws), ("val_draws", val_draws)):
+            if value < 1:
+                raise UserError(f"VAE: {name} (={value}) must be at least 1.")
+        self.input_shape = tuple(input_shape)
+        self.model = LatentModel(
+            input_shape, encoder, decoder, latent_size, Bernoulli() if likelihood is None else likelihood, upper
+        )
+        self.objective, self.corruption = objective, corruption
+        self.draws, self.val_draws = draws, val_draws
+        self.optimizer, self.lr_scheduler = optimizer, lr_scheduler
+        dimensions = math.prod(self.input_shape)
+        self.scores = nn.ModuleDict({split: LatentScores(self.model.sizes, dimensions, levels) for split in SPLITS})
+        self.units: list[LatentUnits] = []
+        self._record = EpochRecord(figures=3)  # loss, reconstruction and KL
+        keep_plain(self)
+
+    def on_train_start(self) -> None:
+        """See `start_at_training_moments` and `EpochRecord.start`."""
+        start_at_training_moments(self.model, self.trainer)
+        self._record.start(self)
+
+    def on_train_epoch_start(self) -> None:
+        """See `EpochRecord.clear`."""
+        self._record.clear()
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The minibatch's part of the epoch's mean objective."""
+        inputs, _ = batch
+        epoch = self._record.epoch
+        if len(inputs) == 0:  # of a last block with fewer examples than devices
+            nothing = 0.0 * torch.stack([each.sum() for each in self.parameters()]).sum()
+            self._record.add(nothing, nothing, nothing)
+            return nothing
+        seen = inputs if self.corruption is None else self.corruption(inputs)
+        draws = self.model.draw(
+            self.model.encode(seen), inputs.flatten(start_dim=1), self.objective.samples, self.objective.path
+        )
+        # As for the NLL of a network: the mean over an epoch's steps is that of its examples, the last batch included.
+        scale = len(inputs) * epoch.devices * epoch.batches / epoch.visited
+        loss = scale * self.objective.loss(draws, self.current_epoch + batch_idx / epoch.batches)
+        self._record.add(loss, -scale * draws.log_likelihood.mean(), scale * draws.kl.mean())
+        # Lightning's log() costs a tenth of a small step, so it is called only when its value is written.
+        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # set at run time
+            self.log("train/loss_step", loss.detach())
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's means; an epoch that `max_steps` has cut short has none."""
+        means = self._record.means()
+        if means is None:
+            return
+        loss, reconstruction, kl = means
+        figures = {"loss": loss, "reconstruction": reconstruction, "kl": kl, "elbo": -reconstruction - kl}
+        self.log_dict({f"train/{name}": value for name, value in figures.items()}, sync_dist=True)
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Score a batch of the validation split; a second loader is the test split, for its curve over epochs."""
+        self._score(SPLITS[dataloader_idx], batch, batch_idx, self.val_draws)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Score a batch of the test split."""
+        self._score("test", batch, batch_idx, self.draws)
+
+    def predict_step(self, batch: Tensor | Batch, batch_idx: int) -> Codes:
+        """Codes of a batch, with or without labels, and each example's ELBO and reconstruction error."""
+        inputs = batch if isinstance(batch, Tensor) else batch[0]
+        mean, log_variance = self.model.encode(inputs)
+        evaluation = self.evaluate(inputs, self.val_draws, batch_idx)
+        scores = {"elbo": evaluation.elbo, "reconstruction": evaluation.reconstruction}
+        return Codes(mean, torch.exp(0.5 * log_variance), scores)
+
+    def evaluate(self, inputs: Tensor, draws: int, batch_idx: int = 0) -> Evaluation:
+        """See :func:`evaluate`; with noise that depends on the batch and the device alone, for inputs (B, ...)."""
+        generator = torch.Generator(self.device).manual_seed(_EVALUATION_SEED + (batch_idx << 16) + self.global_rank)
+        return evaluate(self.model, inputs, draws, generator)
+
+    def _score(self, split: str, batch: Batch, batch_idx: int, draws: int) -> None:
+        scores = self.scores[split]
+        assert isinstance(scores, LatentScores)
+        scores.update(self.evaluate(batch[0], draws, batch_idx))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of the validation split, and of the test split where it is watched."""
+        for split in SPLITS[: len(self.trainer.num_val_batches)]:
+            self._log_scores(split)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test split's scores, and tell which latent variables are not used."""
+        self._log_scores("test")
+        for number, each in enumerate(self.units, start=1):
+            dead = (~each.active).nonzero().flatten().tolist()
+            if len(dead) == len(each.active):
+                rank_zero_warn(f"Posterior collapse: no latent variable of layer {number} depends on the input.")
+            elif dead:
+                rank_zero_info(f"Latent variables of layer {number} that are not used: {_ranges(dead)}")
+
+    def _log_scores(self, split: str) -> None:
+        scores = self.scores[split]
+        assert isinstance(scores, LatentScores)
+        summary = scores.compute()
+        scores.reset()
+        # torchmetrics makes a scalar of what is measured of a single latent variable.
+        self.units = [LatentUnits(kl.reshape(-1), variance.reshape(-1)) for kl, variance in summary.units]
+        # torchmetrics has gathered the counts of all devices; sync_dist says so to Lightning, which would warn.
+        self.log_dict({f"{split}/{name}": value for name, value in summary.scores.items()}, sync_dist=True)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """See `EpochRecord.save`."""
+        self._record.save(self, checkpoint)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """See `EpochRecord.load`."""
+        self._record.load(self, checkpoint)
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer, and the scheduler if there is one."""
+        return optimization(self, self.optimizer, self.lr_scheduler)
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers in words, e.g. `0, 3 to 5`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)

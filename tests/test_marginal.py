@@ -1,0 +1,68 @@
+import math
+
+import pytest
+import torch
+
+from lightning_vi import marginal
+from lightning_vi.errors import UserError
+from lightning_vi.latent_model import LatentModel
+from lightning_vi.likelihoods import Bernoulli
+from lightning_vi.marginal import evaluate
+from tests.ppca import DIMENSIONS, data, exact_log_prob, linear, ppca, spoil, two_layers
+
+
+def test_the_nll_is_the_exact_one_within_its_error() -> None:
+    model, x = spoil(ppca()), data(4)
+    repeated = evaluate(model, x.repeat(300, 1), draws=200).nll.view(300, 4)
+    error = repeated.std(dim=0) / math.sqrt(300)
+    bias = 0.5 * repeated.var(dim=0)  # of the logarithm of an average, to the first order
+    assert ((repeated.mean(dim=0) - bias + exact_log_prob(model, x)).abs() < 5 * error + 0.1 * bias).all()
+
+
+def test_an_exact_posterior_needs_one_draw() -> None:
+    model, x = ppca(), data()
+    found = evaluate(model, x, draws=1)
+    torch.testing.assert_close(found.nll, -exact_log_prob(model, x))
+
+
+def test_elbo_is_reconstruction_and_closed_form_kl() -> None:
+    model, x = spoil(ppca()), data(4)
+    found = evaluate(model, x, draws=20_000)
+    mean, log_variance = model.encode(x)
+    q = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
+    kl = torch.distributions.kl_divergence(q, torch.distributions.Normal(torch.zeros(()).double(), 1.0))
+    torch.testing.assert_close(found.kl[0], kl.detach())
+    torch.testing.assert_close(found.means[0], mean.detach())
+    torch.testing.assert_close(found.elbo, -found.reconstruction - kl.sum(dim=-1).detach())
+    assert (found.nll < -found.elbo).all()
+
+
+@pytest.mark.parametrize("rows", [1, 7, 24, 1000])
+def test_it_does_not_matter_how_many_draws_are_made_at_once(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x = two_layers(), data(4)
+    truth = evaluate(model, x, 50_000)
+    monkeypatch.setitem(marginal.ROWS, "cpu", rows * 40)
+    found = evaluate(model, x, 50_000)
+    torch.testing.assert_close(found.reconstruction, truth.reconstruction, rtol=0.03, atol=0.0)
+    for kl, other in zip(found.kl, truth.kl, strict=True):
+        torch.testing.assert_close(kl, other, rtol=0.03, atol=0.03)
+    assert [each.shape for each in found.means] == [(4, 3), (4, 2)]
+
+
+def test_the_generator_owns_the_noise() -> None:
+    model, x = two_layers(), data()
+    first, again = (evaluate(model, x, 3, torch.Generator().manual_seed(2)) for _ in range(2))
+    assert torch.equal(first.nll, again.nll)
+    assert first.nll.shape == (7,)
+
+
+def test_it_takes_no_gradient_and_an_empty_batch() -> None:
+    model = LatentModel((DIMENSIONS,), linear, linear, 2, Bernoulli())
+    found = evaluate(model, torch.zeros(0, DIMENSIONS), 3)
+    assert not found.nll.requires_grad
+    assert found.nll.shape == (0,)
+
+
+def test_it_needs_draws() -> None:
+    with pytest.raises(UserError, match=r"draws \(=0\) must be at least 1"):
+        evaluate(ppca(), data(), 0)
