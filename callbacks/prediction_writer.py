@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from lightning_vi.callbacks.notices import Notices
 from lightning_vi.callbacks.run_folder import run_folder
+from lightning_vi.codes import Codes
 from lightning_vi.errors import UserError
 from lightning_vi.predictive import Predictive
 
@@ -33,7 +34,9 @@ class PredictionWriter(Callback):
     For classes the columns are `id` (position in the data set), `predicted`, `p_0` ... `p_<K-1>` (probabilities
     averaged over weight draws), `entropy` and `mutual_information` (nats). For a regression they are `id`,
     `mean`, `standard_deviation` and, if the likelihood is Gaussian, `quantile_05` and `quantile_95`, all of the
-    predictive distribution, noise included; targets of several dimensions add `_0`, `_1`, ... to the names.
+    predictive distribution, noise included; targets of several dimensions add `_0`, `_1`, ... to the names. For an
+    autoencoder they are `id`, `code_0`, ..., for a variational one also `standard_deviation_0`, ..., and the example's
+    scores: `reconstruction` and `elbo` in nats, or `mse` per pixel; a bad reconstruction is the sign of an anomaly.
 
     Every process writes a part of its own, `predictions.csv.<rank>`; at the end rank zero merges them. So the run
     folder must be visible to all, as it must be for checkpoints. An interrupted run leaves its parts, and an
@@ -64,9 +67,10 @@ class PredictionWriter(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Write the batch."""
-        if not isinstance(outputs, Predictive):
+        if not isinstance(outputs, Predictive | Codes):
             self._notices.say(
-                f"PredictionWriter writes nothing: {type(pl_module).__name__} gives no predictive distribution."
+                f"PredictionWriter writes nothing: {type(pl_module).__name__} gives neither a predictive distribution "
+                "nor codes."
             )
             return
         assert self._part is not None
@@ -101,8 +105,12 @@ class PredictionWriter(Callback):
             self._part = None
 
 
-def columns(predictive: Predictive) -> dict[str, Tensor]:
+def columns(outputs: Predictive | Codes) -> dict[str, Tensor]:
     """The columns for B examples, by name; each (B,). See `PredictionWriter`."""
+    return _code_columns(outputs) if isinstance(outputs, Codes) else _predictive_columns(outputs)
+
+
+def _predictive_columns(predictive: Predictive) -> dict[str, Tensor]:
     if isinstance(predictive.conditional, Categorical):
         probabilities = predictive.probabilities
         return {
@@ -119,6 +127,14 @@ def columns(predictive: Predictive) -> dict[str, Tensor]:
     if predictive.mean.shape[-1] == 1:
         return {name: column.squeeze(-1) for name, column in table.items()}
     return {f"{name}_{d}": column[:, d] for name, column in table.items() for d in range(column.shape[-1])}
+
+
+def _code_columns(codes: Codes) -> dict[str, Tensor]:
+    parts = {"code": codes.mean}
+    if codes.standard_deviation is not None:
+        parts["standard_deviation"] = codes.standard_deviation
+    vectors = {f"{name}_{d}": part[:, d] for name, part in parts.items() for d in range(part.shape[-1])}
+    return {**vectors, **codes.scores}
 
 
 def positions(loader: object, step: int) -> Sequence[int]:

@@ -16,6 +16,7 @@ COMMANDS = {
     "predict": "write a checkpoint's predictions to a file",
     "prune": "score a checkpoint against the fraction of its weights removed",
     "table": "train the rows of a table over seeds, and report them beside published figures",
+    "sample": "draw what a checkpoint's model makes of its prior: samples, manifold, traversals, interpolations",
 }
 
 
@@ -54,9 +55,14 @@ def _dispatch(arguments: list[str]) -> int:
         # As `python -m` does, so that a configuration can name a class of a module in the current folder.
         if "" not in sys.path and os.getcwd() not in sys.path:
             sys.path.insert(0, "")
-        from lightning_vi import cli
+        if command == "sample":
+            from lightning_vi import sample_command
 
-        cli.run(arguments)
+            sample_command.run(arguments[1:])
+        else:
+            from lightning_vi import cli
+
+            cli.run(arguments)
     elif command.startswith("-"):
         raise UserError(f"{command}: the command comes first: {', '.join(COMMANDS)}.")
     else:

@@ -6,22 +6,28 @@ from matplotlib.ticker import MaxNLocator
 
 from lightning_vi.plots.style import BLUE, ORANGE, RED, make_logarithmic, number, style
 
-ERROR, RMSE, ELBO = "Error (%)", "Root mean squared error", "ELBO (nats per training example)"
+ERROR, RMSE, MSE, ELBO = "Error (%)", "Root mean squared error", "Squared error per pixel", "ELBO (nats per example)"
 CURVES = {
     "val/error": (ERROR, "validation", BLUE),
     "test/error": (ERROR, "test", RED),
     "val/rmse": (RMSE, "validation", BLUE),
     "test/rmse": (RMSE, "test", RED),
+    "val/mse": (MSE, "validation", BLUE),
+    "test/mse": (MSE, "test", RED),
     "train/elbo": (ELBO, "training", ORANGE),
+    "val/elbo": (ELBO, "validation", BLUE),
+    "test/elbo": (ELBO, "test", RED),
 }
 
 
 def learning_curves(history: Mapping[str, Mapping[int, float]]) -> Figure:
-    """Error (for a regression RMSE) and ELBO over epochs, side by side; a panel without values is left out.
+    """Error and ELBO over epochs, side by side; for a regression RMSE, for an autoencoder the squared error.
+
+    A panel without values is left out.
 
     Args:
         history: For each name of `CURVES` its values, by the number of epochs trained: errors in percent,
-            ELBO in nats per training example. Absent or empty curves are left out.
+            ELBO in nats per example. Absent or empty curves are left out.
 
     Raises:
         ValueError: If there is no value at all.

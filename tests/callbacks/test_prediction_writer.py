@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_vi.callbacks import PredictionWriter
 from lightning_vi.callbacks.prediction_writer import columns, positions
+from lightning_vi.codes import Codes
 from lightning_vi.errors import UserError
 from lightning_vi.likelihoods import Bernoulli
 from lightning_vi.modules import BayesByBackprop
@@ -89,6 +90,13 @@ def test_columns_of_several_dimensions() -> None:
     torch.testing.assert_close(table["mean_1"], outputs.sigmoid().mean(dim=0)[:, 1])
 
 
+def test_columns_of_codes() -> None:
+    scores = {"elbo": torch.randn(3), "reconstruction": torch.rand(3)}
+    table = columns(Codes(torch.randn(3, 2), torch.rand(3, 2), scores))
+    assert list(table) == ["code_0", "code_1", "standard_deviation_0", "standard_deviation_1", "elbo", "reconstruction"]
+    assert list(columns(Codes(torch.randn(3, 1), None, {}))) == ["code_0"]
+
+
 def test_a_failed_run_keeps_the_older_file(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -121,5 +129,5 @@ def test_says_once_that_a_module_predicts_no_distribution(
     loader = DataLoader(RandomDataset(32, 4), batch_size=2)
     with caplog.at_level("INFO", logger="lightning.pytorch"):
         make_trainer(PredictionWriter(), logger=False).predict(BoringModel(), loader, return_predictions=False)
-    assert caplog.text.count("PredictionWriter writes nothing: BoringModel gives no predictive distribution.") == 1
+    assert caplog.text.count("PredictionWriter writes nothing: BoringModel gives neither a") == 1
     assert not list(tmp_path.rglob("predictions*"))

@@ -20,7 +20,7 @@ HISTORY = {
 
 def test_draws_errors_and_elbo_side_by_side() -> None:
     error, elbo = panels(learning_curves(HISTORY))
-    assert (error.get_ylabel(), elbo.get_ylabel()) == ("Error (%)", "ELBO (nats per training example)")
+    assert (error.get_ylabel(), elbo.get_ylabel()) == ("Error (%)", "ELBO (nats per example)")
     validation, test = error.lines
     assert validation.get_xydata().tolist() == [[1, 8], [2, 4], [3, 3]]
     assert test.get_xydata().tolist() == [[1, 9], [2, 5]]

@@ -1,0 +1,149 @@
+"""The command `lightning-vi sample`: pictures of what a checkpoint's model makes of its prior, without any data."""
+
+from argparse import ArgumentError
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from jsonargparse import ArgumentParser, Namespace
+from lightning.pytorch import LightningModule
+from matplotlib.figure import Figure
+
+# Lightning rebuilds a checkpoint's model only if the class that it names is imported.
+from lightning_vi import checkpoints, latent_pictures, modules, plugins, user_errors  # noqa: F401
+from lightning_vi.errors import UserError
+from lightning_vi.latent_space import Generative, NothingToDraw, generative
+from lightning_vi.nearest import did_you_mean
+from lightning_vi.quiet import quiet
+
+
+class Picture(NamedTuple):
+    """What can be drawn.
+
+    Attributes:
+        draw: Takes the model, the numbers of rows and columns, and the seed.
+        rows: By default.
+        columns: By default.
+    """
+
+    draw: Callable[[Generative, int, int, int], Figure]
+    rows: int
+    columns: int
+
+
+PICTURES = {
+    "prior": Picture(latent_pictures.samples, 8, 10),
+    "manifold": Picture(latent_pictures.manifold, 20, 20),
+    "traversals": Picture(latent_pictures.traversals, 8, 9),
+    "interpolations": Picture(latent_pictures.interpolations, 6, 9),
+}
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run the command.
+
+    Args:
+        arguments: Those behind `sample`.
+
+    Raises:
+        UserError: for a mistake in the arguments, or a checkpoint that cannot be sampled.
+    """
+    options = _options(arguments)
+    for name, least in (("rows", 1), ("columns", 2), ("seed", 0)):
+        if options[name] is not None and options[name] < least:
+            raise UserError(f"--{name} (={options[name]}) must be at least {least}.")
+    if options.checkpoint is None:  # jsonargparse would tell it as a configuration that is missing
+        raise UserError("sample needs a checkpoint, e.g. runs/NAME/version_0/checkpoints/last.ckpt.")
+    path = Path(options.checkpoint)
+    module = load(path)
+    folder = _folder(path) if options.out is None else Path(options.out)
+    try:
+        model = generative(module)
+        written = _draw(model, options, folder)
+    except NothingToDraw as reason:
+        raise UserError(f"{path}: {reason}.") from reason
+    for file in written:
+        print(file)
+
+
+def load(path: Path) -> LightningModule:
+    """The model of a checkpoint, in evaluation mode; the file is read as data.
+
+    Raises:
+        UserError: if there is no such file, or if it does not say how to build its model.
+    """
+    if not path.is_file():
+        likely = sorted(str(file) for file in path.parent.glob("*.ckpt"))
+        raise UserError(f"{path}: no such file.{did_you_mean(str(path), likely)}")
+    saved = checkpoints.read(path).get(LightningModule.CHECKPOINT_HYPER_PARAMS_KEY, {})
+    if "_class_path" not in saved:
+        raise UserError(f"{path} does not say how to build its model, as those of `lightning-vi fit` do.")
+    plugins.load()
+    try:
+        with quiet():
+            module = LightningModule.load_from_checkpoint(path, map_location="cpu", weights_only=True)
+    except (ArgumentError, ValueError, RuntimeError) as error:
+        raise UserError(f"{path}: its model, {saved['_class_path']}, cannot be built: {_reason(error)}") from error
+    return module.eval()
+
+
+def _reason(error: Exception) -> str:
+    """Why a model cannot be built, in a line."""
+    if isinstance(error, ArgumentError):
+        return user_errors.explain(str(error), ArgumentParser(exit_on_error=False))
+    # What a constructor raises is the cause of what jsonargparse raises.
+    return user_errors.shorten(" ".join(str(error.__cause__ or error).split()))
+
+
+def _draw(model: Generative, options: Namespace, folder: Path) -> list[Path]:
+    """Save the pictures that are asked for, or all that the model has; their files."""
+    figures: dict[str, Figure] = {}
+    for name in options.what or PICTURES:
+        picture = PICTURES[name]
+        rows, columns = options.rows or picture.rows, options.columns or picture.columns
+        try:
+            figures[name] = picture.draw(model, rows, columns, options.seed)
+        except NothingToDraw:
+            # Not every model has a manifold: it need not be told unless it was asked for.
+            if options.what or name != "manifold":
+                raise
+    files = [folder / f"{name}.png" for name in figures]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, figure in zip(files, figures.values(), strict=True):
+            figure.savefig(file, dpi=figure.dpi)
+    except OSError as error:
+        raise UserError(f"--out {folder}: {error.strerror}.") from error
+    return files
+
+
+def _folder(path: Path) -> Path:
+    """`samples` in the run's folder, which has its checkpoints in `checkpoints`; else beside the checkpoint."""
+    parent = path.parent
+    return (parent.parent if parent.resolve().name == "checkpoints" else parent) / "samples"
+
+
+def _options(arguments: Sequence[str]) -> Namespace:
+    parser = ArgumentParser(
+        prog="lightning-vi sample",
+        description="Draw what the model of a checkpoint makes of its prior: samples, the manifold of two latent "
+        "variables, traversals of single ones, straight lines between draws. No data are needed.",
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument("checkpoint", type=str | None, nargs="?", help="A checkpoint of `lightning-vi fit`.")
+    parser.add_argument("--out", type=str | None, default=None, help="Folder; by default `samples` in the run's.")
+    parser.add_argument(
+        "--what",
+        type=Literal[tuple(PICTURES)],
+        nargs="+",
+        default=[],
+        help="The pictures; by default all that the model has. A manifold needs two latent variables.",
+    )
+    parser.add_argument("--rows", type=int | None, default=None, help="Rows of images; by default what suits.")
+    parser.add_argument("--columns", type=int | None, default=None, help="Images in a row; by default what suits.")
+    parser.add_argument("--seed", type=int, default=0, help="Of the draws.")
+    try:
+        return parser.parse_args(list(arguments))
+    except ArgumentError as error:
+        raise UserError(user_errors.explain(str(error), parser)) from error
