@@ -17,8 +17,8 @@ NAMES = ("last", "best")
 """Values of `--ckpt_path` that stand for the newest file of that name among the runs of a configuration."""
 
 
-def find(trainer: Trainer, ckpt_path: str) -> Path:
-    """The file that `--ckpt_path` means: a path, or the newest run's `last` or `best`.
+def find(trainer: Trainer, ckpt_path: str, option: str = "--ckpt_path") -> Path:
+    """The file that `--ckpt_path`, or another option, means: a path, or the newest run's `last` or `best`.
 
     Lightning's own `last` looks into the folder of the run that is about to start, which is new and empty, and
     then silently starts over.
@@ -27,22 +27,22 @@ def find(trainer: Trainer, ckpt_path: str) -> Path:
         UserError: if there is no such file.
     """
     if ckpt_path in NAMES:
-        return _newest(trainer, ckpt_path)
+        return _newest(trainer, ckpt_path, option)
     path = Path(ckpt_path)
     if not path.is_file():
         likely = [*NAMES, *(str(file) for file in path.parent.glob("*.ckpt"))]
-        raise UserError(f"--ckpt_path {ckpt_path}: no such file.{did_you_mean(ckpt_path, likely)}")
+        raise UserError(f"{option} {ckpt_path}: no such file.{did_you_mean(ckpt_path, likely)}")
     return path
 
 
-def _newest(trainer: Trainer, name: str) -> Path:
+def _newest(trainer: Trainer, name: str, option: str) -> Path:
     if trainer.logger is None or trainer.logger.save_dir is None:
-        raise UserError(f"--ckpt_path {name}: without a logger there is no folder to look in. Give a path.")
+        raise UserError(f"{option} {name}: without a logger there is no folder to look in. Give a path.")
     runs = Path(trainer.logger.save_dir) / str(trainer.logger.name)
     pattern = f"*/checkpoints/{name}.ckpt"
     found = sorted(runs.glob(pattern), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise UserError(f"--ckpt_path {name}: there is no {runs / pattern}. Run fit first, or give a path.")
+        raise UserError(f"{option} {name}: there is no {runs / pattern}. Run fit first, or give a path.")
     return found[-1]
 
 

@@ -180,6 +180,12 @@ class CommandLine(LightningCLI):
         """See `LightningCLI.setup_parser`."""
         super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
         self._parser("fit").add_argument(
+            "--weights",
+            type=str | None,
+            default=None,
+            help="A checkpoint whose weights a new training starts from: last, best or a file.",
+        )
+        self._parser("fit").add_argument(
             "--test_checkpoint",
             type=Literal["last", "best", "none"],
             default="last",
@@ -246,7 +252,8 @@ class CommandLine(LightningCLI):
 
     def fit(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
         """See `Session.fit`."""
-        Session(self.trainer, model, datamodule).fit(ckpt_path, self.config["fit"]["test_checkpoint"])
+        options = self.config["fit"]
+        Session(self.trainer, model, datamodule).fit(ckpt_path, options["weights"], options["test_checkpoint"])
 
     def validate(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
         """See `Session.validate`."""

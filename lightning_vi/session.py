@@ -25,11 +25,12 @@ class Session:
     def __init__(self, trainer: Trainer, model: LightningModule, datamodule: LightningDataModule) -> None:
         self.trainer, self.model, self.datamodule = trainer, model, datamodule
 
-    def fit(self, ckpt_path: str | None, test_checkpoint: Literal["last", "best", "none"]) -> None:
+    def fit(self, ckpt_path: str | None, weights: str | None, test_checkpoint: Literal["last", "best", "none"]) -> None:
         """Train, then test the chosen checkpoint and show its scores.
 
         Args:
             ckpt_path: where to go on from, see `checkpoints.find`; None starts afresh.
+            weights: the checkpoint whose weights a fresh start begins with, None for random ones.
             test_checkpoint: that of the final epoch or that of the best validation, or no test at all.
 
         A run that has had all its epochs is tested at once: its final test may be what it has lost.
@@ -39,6 +40,10 @@ class Session:
         """
         if test_checkpoint == "best" and not any(each.monitor for each in self._savers()):
             raise UserError("--test_checkpoint best: no ModelCheckpoint of trainer.callbacks has a monitor.")
+        if weights is not None:
+            if ckpt_path is not None:
+                raise UserError("--weights starts a new training and --ckpt_path goes on with one: give one of them.")
+            self._start_from(checkpoints.find(self.trainer, weights, "--weights"))
         path = None if ckpt_path is None else checkpoints.find(self.trainer, ckpt_path)
         start = time.monotonic()
         elbo: dict[str, float] = {}
@@ -59,6 +64,11 @@ class Session:
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]  # set at run time
             run_results.write(self.trainer, self.model, scores, epochs, seconds)
         self._show({**scores, **elbo}, path, {"wall time": summary.duration(seconds)})
+
+    def _start_from(self, path: Path) -> None:
+        """Load a checkpoint's weights into the model, and nothing else of it."""
+        with checkpoints.fitting(path):
+            self.model.load_state_dict(checkpoints.read(path)["state_dict"])
 
     def _is_finished(self, path: Path, checkpoint: Mapping[str, Any], test_checkpoint: str) -> bool:
         """Whether the run of a checkpoint needs no more training; else tells where its settings differ."""

@@ -199,3 +199,21 @@ def test_a_wrong_monitor_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> Non
     stopping = ["--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val/foo"]
     assert fit("--trainer.max_epochs=1", *stopping) == 2
     assert "Early stopping conditioned on metric `val/foo`" in capsys.readouterr().err
+
+
+def test_a_new_training_starts_from_the_weights_of_another(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--trainer.max_epochs=2") == 0
+    assert fit("--trainer.max_epochs=1", "--weights=last", "--model.optimizer.lr=0", "--seed_everything=7") == 0
+    first, second = load(0), load(1)
+    assert second["epoch"] == 0
+    for name, value in first["state_dict"].items():
+        if isinstance(value, torch.Tensor):
+            assert torch.equal(value, second["state_dict"][name]), name
+    capsys.readouterr()
+    for options, message in {
+        ("--weights=last", "--ckpt_path=last"): "give one of them",
+        ("--weights=nowhere.ckpt",): "--weights nowhere.ckpt: no such file",
+        ("--weights=last", "--model.net.hidden=[9]"): "does not fit the model of this configuration",
+    }.items():
+        assert fit(*options) == 2
+        assert message in capsys.readouterr().err
