@@ -183,7 +183,7 @@ class CommandLine(LightningCLI):
             "--weights",
             type=str | None,
             default=None,
-            help="A checkpoint whose weights a new training starts from: last, best or a file.",
+            help="A checkpoint whose weights a new training starts from: last, best or a file. Not with --ckpt_path.",
         )
         self._parser("fit").add_argument(
             "--test_checkpoint",

@@ -83,11 +83,12 @@ class LatentScores(Metric):
         """Add B examples."""
         means = torch.cat(evaluation.means, dim=-1)
         self.nlls.append(evaluation.nll)
-        self.elbo += evaluation.elbo.sum()
-        self.reconstruction += evaluation.reconstruction.sum()
-        self.kl += torch.cat(evaluation.kl, dim=-1).sum(dim=0)
-        self.means += means.sum(dim=0)
-        self.squares += means.square().sum(dim=0)
+        # Not in place: the sums of a test before a training are inference tensors.
+        self.elbo = self.elbo + evaluation.elbo.sum()
+        self.reconstruction = self.reconstruction + evaluation.reconstruction.sum()
+        self.kl = self.kl + torch.cat(evaluation.kl, dim=-1).sum(dim=0)
+        self.means = self.means + means.sum(dim=0)
+        self.squares = self.squares + means.square().sum(dim=0)
 
     def compute(self) -> LatentSummary:
         """Over all examples of all devices."""

@@ -15,6 +15,7 @@ from lightning_vi.errors import UserError
 from lightning_vi.latent_space import Generative, NothingToDraw, generative
 from lightning_vi.nearest import did_you_mean
 from lightning_vi.quiet import quiet
+from lightning_vi.trusted import require_trusted
 
 
 class Picture(NamedTuple):
@@ -67,7 +68,7 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def load(path: Path) -> LightningModule:
-    """The model of a checkpoint, in evaluation mode; the file is read as data.
+    """The model of a checkpoint, in evaluation mode; the file is read as data, and names none but trusted classes.
 
     Raises:
         UserError: if there is no such file, or if it does not say how to build its model.
@@ -80,6 +81,7 @@ def load(path: Path) -> LightningModule:
         raise UserError(f"{path} does not say how to build its model, as those of `lightning-vi fit` do.")
     plugins.load()
     try:
+        require_trusted(dict(saved))
         with quiet():
             module = LightningModule.load_from_checkpoint(path, map_location="cpu", weights_only=True)
     except (ArgumentError, ValueError, RuntimeError) as error:

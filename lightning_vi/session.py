@@ -30,7 +30,8 @@ class Session:
 
         Args:
             ckpt_path: where to go on from, see `checkpoints.find`; None starts afresh.
-            weights: the checkpoint whose weights a fresh start begins with, None for random ones.
+            weights: the checkpoint whose weights a fresh start begins with, None for random ones. A run that goes on
+                has had them, and its configuration still names them: there they do not count.
             test_checkpoint: that of the final epoch or that of the best validation, or no test at all.
 
         A run that has had all its epochs is tested at once: its final test may be what it has lost.
@@ -40,9 +41,7 @@ class Session:
         """
         if test_checkpoint == "best" and not any(each.monitor for each in self._savers()):
             raise UserError("--test_checkpoint best: no ModelCheckpoint of trainer.callbacks has a monitor.")
-        if weights is not None:
-            if ckpt_path is not None:
-                raise UserError("--weights starts a new training and --ckpt_path goes on with one: give one of them.")
+        if weights is not None and ckpt_path is None:
             self._start_from(checkpoints.find(self.trainer, weights, "--weights"))
         path = None if ckpt_path is None else checkpoints.find(self.trainer, ckpt_path)
         start = time.monotonic()

@@ -45,7 +45,7 @@ def test_a_file_of_that_name_wins(tmp_path: Path) -> None:
         ("table1/sgd_40.yaml", "Did you mean 'table1/sgd_400.yaml'?"),
         ("mien.yaml", "Did you mean 'mine.yaml'?"),
         ("folder/one.yaml", "has that name. Packaged:"),
-        ("zzz.yaml", "Packaged: bbb_digits.yaml"),
+        ("zzz.yaml", "Packaged: ae_digits.yaml"),
         ("folder", "a folder"),
     ],
 )

@@ -31,7 +31,10 @@ def test_commands_stand_alone_in_the_first_block_of_their_heading() -> None:
 
 def test_names_in_the_table_exist() -> None:
     from lightning_vi import (
+        annealing,
+        bounds,
         callbacks,
+        corruptions,
         datamodules,
         estimators,
         likelihoods,
@@ -44,6 +47,7 @@ def test_names_in_the_table_exist() -> None:
     )
 
     packages = [callbacks, datamodules, estimators, likelihoods, modules, networks, posteriors, priors]
+    packages += [annealing, bounds, corruptions]
     known = {name for package in [*packages, schedules, weighting] for name in vars(package)}
     table = README.split("| there is | names |")[1].split("\n\n")[0]
     names = set(re.findall(r"`([A-Z]\w+)`", table))

@@ -131,7 +131,7 @@ def test_a_model_that_cannot_be_built_is_told(checkpoint: Path, capsys: pytest.C
         ({"latent_size": 3}, "Error(s) in loading state_dict for VAE: size mismatch for model.encoders.0"),
         ({"latent_size": 0}, "latent_size and the sizes of upper (=(0,)) must be at least 1."),
         ({"draws": "many"}, "module.draws: expected int, got 'many'."),
-        ({"encoder": {"class_path": "nowhere.Net"}}, "module.encoder: no module 'nowhere' to import."),
+        ({"encoder": {"class_path": "nowhere.Net"}}, "it names 'nowhere.Net', which is no class of lightning_vi"),
     ):
         change(checkpoint, settings)
         line = refused(capsys, str(checkpoint))
@@ -164,3 +164,17 @@ def test_a_manifold_is_told_only_if_it_was_asked_for(
     assert main(["sample", str(checkpoint)]) == 0
     names = {path.stem for path in (checkpoint.parents[1] / "samples").iterdir()}
     assert names == {"prior", "traversals", "interpolations"}
+
+
+def test_nothing_that_a_checkpoint_names_is_called(
+    checkpoint: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("evil.py").write_text("open('imported', 'w').close()\n")
+    saved = torch.load(checkpoint, weights_only=True)
+    for spec in ({"class_path": "os.system", "init_args": {"command": "touch called"}}, "evil.Net"):
+        encoder = {"class_path": "lightning_vi.networks.MLP", "init_args": {"activation": spec}}
+        torch.save({**saved, "hyper_parameters": {**saved["hyper_parameters"], "encoder": encoder}}, checkpoint)
+        assert "it names '" in refused(capsys, str(checkpoint))
+    assert not Path("called").exists()
+    assert not Path("imported").exists()

@@ -211,7 +211,6 @@ def test_a_new_training_starts_from_the_weights_of_another(capsys: pytest.Captur
             assert torch.equal(value, second["state_dict"][name]), name
     capsys.readouterr()
     for options, message in {
-        ("--weights=last", "--ckpt_path=last"): "give one of them",
         ("--weights=nowhere.ckpt",): "--weights nowhere.ckpt: no such file",
         ("--weights=last", "--model.net.hidden=[9]"): "does not fit the model of this configuration",
     }.items():

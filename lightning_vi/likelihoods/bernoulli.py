@@ -26,7 +26,16 @@ class Bernoulli(Likelihood):
         return dist.Independent(bernoulli, 1, validate_args=False)
 
     def outputs_of(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """See `Likelihood.outputs_of`: the logit of the mean, which is first cut to [0.001, 0.999]."""
+        """See `Likelihood.outputs_of`: the logit of the mean, which is first cut to [0.001, 0.999].
+
+        Raises:
+            UserError: if a mean lies outside [0, 1], since such targets have no probability.
+        """
+        if mean.min() < 0 or mean.max() > 1:
+            raise UserError(
+                f"Bernoulli: targets must lie in [0, 1], but their means lie in [{mean.min():.4g}, {mean.max():.4g}]. "
+                "For pixels set scaling to UnitInterval, and a transform such as StochasticBinarisation."
+            )
         return torch.logit(mean.clamp(0.001, 0.999))
 
     def nll(self, outputs: Tensor, targets: Tensor) -> Tensor:

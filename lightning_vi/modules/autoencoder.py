@@ -15,6 +15,7 @@ from lightning_vi.deterministic_model import DeterministicModel
 from lightning_vi.likelihoods import Gaussian, Likelihood
 from lightning_vi.modules.epoch_record import EpochRecord
 from lightning_vi.modules.hyperparameters import keep_plain
+from lightning_vi.modules.inputs import inputs_of
 from lightning_vi.modules.optimization import optimization
 from lightning_vi.modules.supervised import SPLITS, Batch
 from lightning_vi.modules.training_moments import start_at_training_moments
@@ -83,8 +84,8 @@ class Autoencoder(LightningModule):
 
     def on_train_start(self) -> None:
         """See `start_at_training_moments` and `EpochRecord.start`."""
-        start_at_training_moments(self.model, self.trainer)
         self._record.start(self)
+        start_at_training_moments(self.model, self.trainer)
 
     def on_train_epoch_start(self) -> None:
         """See `EpochRecord.clear`."""
@@ -92,7 +93,7 @@ class Autoencoder(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The minibatch's part of the epoch's mean reconstruction error."""
-        inputs = batch[0]
+        inputs = inputs_of(batch)
         if len(inputs) == 0:  # of a last block with fewer examples than devices; torch has no log density of none
             nothing = 0.0 * torch.stack([each.sum() for each in self.parameters()]).sum()
             self._record.add(nothing)
@@ -114,15 +115,15 @@ class Autoencoder(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Score a batch of the validation split; a second loader is the test split, for its curve over epochs."""
-        self._score(SPLITS[dataloader_idx], batch[0], batch_idx)
+        self._score(SPLITS[dataloader_idx], inputs_of(batch), batch_idx)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score a batch of the test split."""
-        self._score("test", batch[0], batch_idx)
+        self._score("test", inputs_of(batch), batch_idx)
 
     def predict_step(self, batch: Tensor | Batch, batch_idx: int) -> Codes:
         """Codes of a batch, with or without labels, and each example's reconstruction error, an anomaly score."""
-        inputs = batch if isinstance(batch, Tensor) else batch[0]
+        inputs = inputs_of(batch)
         code = self.model.encode(inputs).mean
         nll, mse = self._errors(self.model.decode(code), inputs)
         return Codes(mean=code, standard_deviation=None, scores={"reconstruction": nll, "mse": mse})

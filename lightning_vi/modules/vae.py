@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 from torch.optim import Adam
@@ -21,10 +22,14 @@ from lightning_vi.likelihoods import Bernoulli, Likelihood
 from lightning_vi.marginal import Evaluation, evaluate
 from lightning_vi.modules.epoch_record import EpochRecord
 from lightning_vi.modules.hyperparameters import keep_plain
+from lightning_vi.modules.inputs import inputs_of
 from lightning_vi.modules.optimization import optimization
 from lightning_vi.modules.supervised import SPLITS, Batch
 from lightning_vi.modules.training_moments import start_at_training_moments
 from lightning_vi.networks import Network
+
+CHANGING = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
+"""Layers whose outputs are others at a second call in training."""
 
 # Evaluation draws the same noise in every epoch and leaves the training's stream alone.
 _EVALUATION_SEED = 0x5EED
@@ -36,7 +41,8 @@ class VAE(LightningModule):
     Logs once per epoch, in nats per training example and exact over the epoch: ``train/loss``, what the objective
     minimises; ``train/reconstruction``, E_q[-log p(x | h)]; ``train/kl``; and ``train/elbo``, the evidence lower bound
     whatever the objective. ``val/...`` and ``test/...`` are those of :class:`LatentScores`: ``nll`` is estimated with
-    `val_draws` and `draws` importance samples, and only comparable at the same number.
+    `draws` importance samples, or in the validation that recurs during training `val_draws`, and only comparable at the
+    same number.
 
     Args:
         input_shape: Shape of one input, without the batch.
@@ -48,7 +54,7 @@ class VAE(LightningModule):
         objective: What is minimised, by default the negative ELBO.
         corruption: Of what the encoder sees in training; the target stays clean.
         draws: Importance samples for each example, for testing.
-        val_draws: The same for validation, and of the ELBO in predictions.
+        val_draws: The same for the validation that recurs during training, and for the ELBO in predictions.
         levels: Number of grey levels of dequantised inputs, for bits per dimension; from the datamodule.
         optimizer: Takes the parameters and gives an optimizer.
         lr_scheduler: Takes the optimizer and gives a scheduler, which steps once per epoch.
@@ -82,6 +88,12 @@ class VAE(LightningModule):
         self.model = LatentModel(
             input_shape, encoder, decoder, latent_size, Bernoulli() if likelihood is None else likelihood, upper
         )
+        parts = [part for each in self.model.encoders[1:] for part in each.modules()]
+        if objective.path and any(isinstance(part, CHANGING) for part in parts):
+            raise UserError(
+                f"VAE: {type(objective).__name__} runs the encoders of upper twice at each step. So they must have "
+                "neither dropout nor batch normalisation. Choose IWAE, or other networks."
+            )
         self.objective, self.corruption = objective, corruption
         self.draws, self.val_draws = draws, val_draws
         self.optimizer, self.lr_scheduler = optimizer, lr_scheduler
@@ -93,8 +105,8 @@ class VAE(LightningModule):
 
     def on_train_start(self) -> None:
         """See `start_at_training_moments` and `EpochRecord.start`."""
-        start_at_training_moments(self.model, self.trainer)
         self._record.start(self)
+        start_at_training_moments(self.model, self.trainer)
 
     def on_train_epoch_start(self) -> None:
         """See `EpochRecord.clear`."""
@@ -102,8 +114,7 @@ class VAE(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The minibatch's part of the epoch's mean objective."""
-        inputs, _ = batch
-        epoch = self._record.epoch
+        inputs, epoch = inputs_of(batch), self._record.epoch
         if len(inputs) == 0:  # of a last block with fewer examples than devices
             nothing = 0.0 * torch.stack([each.sum() for each in self.parameters()]).sum()
             self._record.add(nothing, nothing, nothing)
@@ -132,7 +143,8 @@ class VAE(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Score a batch of the validation split; a second loader is the test split, for its curve over epochs."""
-        self._score(SPLITS[dataloader_idx], batch, batch_idx, self.val_draws)
+        draws = self.val_draws if self.trainer.state.fn == TrainerFn.FITTING else self.draws
+        self._score(SPLITS[dataloader_idx], batch, batch_idx, draws)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score a batch of the test split."""
@@ -140,7 +152,7 @@ class VAE(LightningModule):
 
     def predict_step(self, batch: Tensor | Batch, batch_idx: int) -> Codes:
         """Codes of a batch, with or without labels, and each example's ELBO and reconstruction error."""
-        inputs = batch if isinstance(batch, Tensor) else batch[0]
+        inputs = inputs_of(batch)
         mean, log_variance = self.model.encode(inputs)
         evaluation = self.evaluate(inputs, self.val_draws, batch_idx)
         scores = {"elbo": evaluation.elbo, "reconstruction": evaluation.reconstruction}
@@ -154,7 +166,7 @@ class VAE(LightningModule):
     def _score(self, split: str, batch: Batch, batch_idx: int, draws: int) -> None:
         scores = self.scores[split]
         assert isinstance(scores, LatentScores)
-        scores.update(self.evaluate(batch[0], draws, batch_idx))
+        scores.update(self.evaluate(inputs_of(batch), draws, batch_idx))
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the validation split, and of the test split where it is watched."""
@@ -167,7 +179,10 @@ class VAE(LightningModule):
         for number, each in enumerate(self.units, start=1):
             dead = (~each.active).nonzero().flatten().tolist()
             if len(dead) == len(each.active):
-                rank_zero_warn(f"Posterior collapse: no latent variable of layer {number} depends on the input.")
+                rank_zero_warn(
+                    f"Posterior collapse: none of the latent variables of layer {number}, {_ranges(dead)}, depends on "
+                    "the input."
+                )
             elif dead:
                 rank_zero_info(f"Latent variables of layer {number} that are not used: {_ranges(dead)}")
 
