@@ -15,8 +15,9 @@ class LatentUsage(LatentPicture):
     """Draws the KL of each latent variable, as `latent_usage`, and writes `<run folder>/latents.csv`.
 
     The file has a line for each latent variable: `layer`, from 1 upwards; `latent`, from 0; `kl`, its mean over the
-    test data in nats; `variance_of_mean`, the variance over the test data of the mean of q; `active`, 1 if that is
-    large enough for the variable to count as used, else 0.
+    test data in nats, for layers below the last that of log q - log p, which can be negative; `variance_of_mean`, the
+    variance over the test data of the mean of q; `active`, 1 if that is large enough for the variable to count as used,
+    else 0.
     """
 
     name = "latent_usage"

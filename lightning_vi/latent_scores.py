@@ -88,7 +88,8 @@ class LatentScores(Metric):
         self.reconstruction = self.reconstruction + evaluation.reconstruction.sum()
         self.kl = self.kl + torch.cat(evaluation.kl, dim=-1).sum(dim=0)
         self.means = self.means + means.sum(dim=0)
-        self.squares = self.squares + means.square().sum(dim=0)
+        # Draws scatter the mean of an upper layer; what they add to its variance over examples is taken off.
+        self.squares = self.squares + (means.square() - torch.cat(evaluation.means_variance, dim=-1)).sum(dim=0)
 
     def compute(self) -> LatentSummary:
         """Over all examples of all devices."""
@@ -99,7 +100,7 @@ class LatentScores(Metric):
         units = [LatentUnits(*part) for part in parts]
         scores = {
             "nll": nlls.mean(),
-            "nll_se": nlls.std() / math.sqrt(count),
+            "nll_se": (nlls.var(correction=0) / max(1, count - 1)).sqrt(),
             "elbo": self.elbo / count,
             "reconstruction": self.reconstruction / count,
             "kl": self.kl.sum() / count,

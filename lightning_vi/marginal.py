@@ -17,9 +17,9 @@ from lightning_vi.errors import UserError
 from lightning_vi.functional.importance import log_mean_exp
 from lightning_vi.latent_model import LatentModel
 
-# Rows of a decoder's minibatch: outputs that stay in a processor's cache, or that fill a GPU.
-ROWS = {"cpu": 2_000}
-MANY_ROWS = 200_000
+# Outputs of a decoder at once, of all draws and examples together: few megabytes on a processor, enough to fill a GPU.
+OUTPUTS = {"cpu": 1_600_000}
+MANY_OUTPUTS = 160_000_000
 
 
 class Evaluation(NamedTuple):
@@ -31,6 +31,7 @@ class Evaluation(NamedTuple):
         reconstruction: E_q[-log p(x | h_1)], shape (B,).
         kl: For each layer, per latent variable: (B, D_l).
         means: For each layer, of q(h_l | x): (B, D_l).
+        means_variance: Of these, by the finite number of draws: (B, D_l); 0 for the first layer, and for one draw.
     """
 
     nll: Tensor
@@ -38,6 +39,7 @@ class Evaluation(NamedTuple):
     reconstruction: Tensor
     kl: tuple[Tensor, ...]
     means: tuple[Tensor, ...]
+    means_variance: tuple[Tensor, ...]
 
 
 @torch.no_grad()
@@ -57,10 +59,10 @@ def evaluate(model: LatentModel, inputs: Tensor, draws: int, generator: torch.Ge
         raise UserError(f"draws (={draws}) must be at least 1.")
     targets = inputs.flatten(start_dim=1)
     encoded = model.encode(inputs)
-    at_once = max(1, ROWS.get(inputs.device.type, MANY_ROWS) // max(1, len(inputs)))
+    at_once = max(1, OUTPUTS.get(inputs.device.type, MANY_OUTPUTS) // max(1, len(inputs) * len(model.offset)))
     log_weights, log_likelihoods = [], encoded.mean.new_zeros(len(inputs))
     kl = [encoded.mean.new_zeros(len(inputs), size) for size in model.sizes]
-    means = [torch.zeros_like(each) for each in kl]
+    means, squares = ([torch.zeros_like(each) for each in kl] for _ in range(2))
     for first in range(0, draws, at_once):
         count = min(at_once, draws - first)
         drawn = model.draw(encoded, targets, count, generator=generator)
@@ -68,7 +70,9 @@ def evaluate(model: LatentModel, inputs: Tensor, draws: int, generator: torch.Ge
         log_likelihoods += drawn.log_likelihood.sum(dim=0)
         for number, layer in enumerate(drawn.layers):
             kl[number] += layer.kl.expand_as(layer.latents).sum(dim=0)
-            means[number] += layer.mean.expand_as(layer.latents).sum(dim=0)
+            mean = layer.mean.expand_as(layer.latents)
+            means[number] += mean.sum(dim=0)
+            squares[number] += mean.square().sum(dim=0)
     reconstruction = -log_likelihoods / draws
     kl = [each / draws for each in kl]
     elbo = -reconstruction - sum(each.sum(dim=-1) for each in kl)
@@ -78,4 +82,8 @@ def evaluate(model: LatentModel, inputs: Tensor, draws: int, generator: torch.Ge
         reconstruction=reconstruction,
         kl=tuple(kl),
         means=tuple(each / draws for each in means),
+        means_variance=tuple(
+            ((square - mean.square() / draws).clamp(min=0.0) / max(1, draws * (draws - 1))) * (number > 0 and draws > 1)
+            for number, (mean, square) in enumerate(zip(means, squares, strict=True))
+        ),
     )

@@ -14,14 +14,13 @@ def evaluation(size: int = 40) -> Evaluation:
     kl = torch.rand(size, 3), torch.rand(size, 2)
     reconstruction = 80 + torch.randn(size)
     elbo = -reconstruction - kl[0].sum(dim=-1) - kl[1].sum(dim=-1)
-    return Evaluation(-elbo - torch.rand(size), elbo, reconstruction, kl, means)
+    none = tuple(torch.zeros_like(each) for each in means)
+    return Evaluation(-elbo - torch.rand(size), elbo, reconstruction, kl, means, none)
 
 
 def part(whole: Evaluation, rows: slice) -> Evaluation:
-    nll, elbo, reconstruction, kl, means = whole
-    return Evaluation(
-        nll[rows], elbo[rows], reconstruction[rows], tuple(k[rows] for k in kl), tuple(m[rows] for m in means)
-    )
+    nll, elbo, reconstruction, *layers = whole
+    return Evaluation(nll[rows], elbo[rows], reconstruction[rows], *(tuple(k[rows] for k in each) for each in layers))
 
 
 def test_scores_are_those_of_all_examples_however_they_are_cut() -> None:
@@ -56,7 +55,7 @@ def test_bits_per_dimension_of_dequantised_data() -> None:
         scores = LatentScores((2,), dimensions=64, levels=256)
         nll = torch.full((5,), -64 * math.log(density))
         kl = (torch.zeros(5, 2),)
-        scores.update(Evaluation(nll, -nll, nll, kl, kl))
+        scores.update(Evaluation(nll, -nll, nll, kl, kl, kl))
         found = scores.compute().scores
         assert found["bits_per_dim"] == pytest.approx(bits)
         assert found["bits_per_dim_median"] == pytest.approx(bits)

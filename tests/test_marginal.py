@@ -6,9 +6,10 @@ import torch
 from lightning_vi import marginal
 from lightning_vi.errors import UserError
 from lightning_vi.latent_model import LatentModel
+from lightning_vi.latent_scores import LatentScores
 from lightning_vi.likelihoods import Bernoulli
 from lightning_vi.marginal import evaluate
-from tests.ppca import DIMENSIONS, data, exact_log_prob, linear, ppca, spoil, two_layers
+from tests.ppca import DIMENSIONS, data, exact_log_prob, head, linear, ppca, spoil, two_layers
 
 
 def test_the_nll_is_the_exact_one_within_its_error() -> None:
@@ -41,12 +42,32 @@ def test_elbo_is_reconstruction_and_closed_form_kl() -> None:
 def test_it_does_not_matter_how_many_draws_are_made_at_once(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     model, x = two_layers(), data(4)
     truth = evaluate(model, x, 50_000)
-    monkeypatch.setitem(marginal.ROWS, "cpu", rows * 40)
+    monkeypatch.setitem(marginal.OUTPUTS, "cpu", rows * 40 * DIMENSIONS)
     found = evaluate(model, x, 50_000)
     torch.testing.assert_close(found.reconstruction, truth.reconstruction, rtol=0.03, atol=0.0)
     for kl, other in zip(found.kl, truth.kl, strict=True):
         torch.testing.assert_close(kl, other, rtol=0.03, atol=0.03)
     assert [each.shape for each in found.means] == [(4, 3), (4, 2)]
+
+
+@pytest.mark.parametrize("outputs", [1, 100, 10**6])
+def test_the_nll_does_not_depend_on_the_chunks(outputs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x = spoil(ppca()), data(4)
+    monkeypatch.setitem(marginal.OUTPUTS, "cpu", outputs)
+    torch.testing.assert_close(evaluate(model, x, 3000).nll, -exact_log_prob(model, x), rtol=0, atol=0.05)
+
+
+def test_a_collapsed_first_layer_leaves_no_unit_above_active() -> None:
+    """The upper mean depends on h_1 alone, and h_1 not on x: what is left is the scatter of the draws."""
+    model, x = two_layers(), data(5000)
+    with torch.no_grad():
+        head(model.encoders[0]).weight.zero_()
+    found = evaluate(model, x, 10)
+    scores = LatentScores(model.sizes, DIMENSIONS)
+    scores.update(found)
+    assert found.means[1].var(dim=0).max() > 0.01
+    assert scores.compute().units[1].variance.abs().max() < 0.01
+    assert not found.means_variance[0].any()
 
 
 def test_the_generator_owns_the_noise() -> None:

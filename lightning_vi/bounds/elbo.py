@@ -23,7 +23,8 @@ class ELBO(Bound):
         analytic_kl: Take the last layer's KL in closed form; else log q - log p at the draws, as layers below always
             do.
         beta: Weight of the KL term over the epochs.
-        free_bits: Nats per latent variable below which the KL term is not pressed any further.
+        free_bits: Nats per latent variable of the last layer below which its KL, averaged over this device's minibatch,
+            is not pressed any further.
 
     Raises:
         UserError: If `free_bits` is negative or not finite.
@@ -52,7 +53,7 @@ class ELBO(Bound):
         beta = self.beta(epochs)
         for layer in draws.layers:
             kl = (layer.kl if self.analytic_kl else layer.log_ratio).flatten(end_dim=-2).mean(dim=0)
-            if self.free_bits:
+            if self.free_bits and layer is draws.layers[-1]:
                 kl = kl.clamp(min=self.free_bits)
             loss = loss + beta * kl.sum()
         return loss
