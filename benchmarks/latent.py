@@ -17,7 +17,7 @@ from lightning_vi.marginal import evaluate
 from lightning_vi.networks import MLP
 
 PIXELS, HIDDEN, LATENTS, BATCH = 784, 200, 50, 100
-ROWS, DRAWS = 2000, 4
+ROWS, DRAWS = 400, 25
 
 
 def rows(repeats: int) -> list[Row]:
@@ -53,7 +53,7 @@ def step(repeats: int) -> Row:
 
 
 def likelihood(repeats: int, dtype: torch.dtype) -> Row:
-    """Importance samples for 2,000 images against the decoder's matrix products alone."""
+    """Importance samples for 400 images against the decoder's matrix products alone."""
     x = (torch.rand(ROWS, PIXELS) < 0.2).float()
     model = latent_model()
     factors = [torch.randn(size, other).to(dtype) for size, other in layers(LATENTS, PIXELS)]

@@ -38,23 +38,14 @@ def test_elbo_is_reconstruction_and_closed_form_kl() -> None:
     assert (found.nll < -found.elbo).all()
 
 
-@pytest.mark.parametrize("rows", [1, 7, 24, 1000])
-def test_it_does_not_matter_how_many_draws_are_made_at_once(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    model, x = two_layers(), data(4)
-    truth = evaluate(model, x, 50_000)
-    monkeypatch.setitem(marginal.OUTPUTS, "cpu", rows * 40 * DIMENSIONS)
-    found = evaluate(model, x, 50_000)
-    torch.testing.assert_close(found.reconstruction, truth.reconstruction, rtol=0.03, atol=0.0)
-    for kl, other in zip(found.kl, truth.kl, strict=True):
-        torch.testing.assert_close(kl, other, rtol=0.03, atol=0.03)
-    assert [each.shape for each in found.means] == [(4, 3), (4, 2)]
-
-
-@pytest.mark.parametrize("outputs", [1, 100, 10**6])
-def test_the_nll_does_not_depend_on_the_chunks(outputs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("outputs", [1, 15, 100, 10**6])
+def test_neither_draws_nor_examples_depend_on_the_chunks(outputs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     model, x = spoil(ppca()), data(4)
     monkeypatch.setitem(marginal.OUTPUTS, "cpu", outputs)
-    torch.testing.assert_close(evaluate(model, x, 3000).nll, -exact_log_prob(model, x), rtol=0, atol=0.05)
+    found = evaluate(model, x, 3000)
+    torch.testing.assert_close(found.nll, -exact_log_prob(model, x), rtol=0, atol=0.05)
+    torch.testing.assert_close(found.means[0], model.encode(x).mean.detach())
+    assert [each.shape for each in evaluate(two_layers(), x, 3).means] == [(4, 3), (4, 2)]
 
 
 def test_a_collapsed_first_layer_leaves_no_unit_above_active() -> None:
