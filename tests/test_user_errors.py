@@ -1,5 +1,7 @@
 """Mistakes through the whole command line: what the user sees of them, and nothing else."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,11 +134,12 @@ def test_something_missing_is_told_in_a_line(args: list[str], message: str, caps
     assert capsys.readouterr().err == f"lightning-vi: {message}\n"
 
 
-def test_a_few_names_are_listed_where_none_is_near(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*DIGITS, "--model=Xyz"]) == 2
-    err = capsys.readouterr().err
-    assert err.startswith("lightning-vi: model: there is no class 'Xyz'. Known: ")
-    assert "BayesByBackprop, DeepEnsemble, PointEstimate" in err
+def test_a_few_names_are_listed_where_none_is_near() -> None:
+    command = [sys.executable, "-m", "lightning_vi", *DIGITS, "--model=Xyz"]  # a process without the tests' own modules
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr.startswith("lightning-vi: model: there is no class 'Xyz'. Known: ")
+    assert "BayesByBackprop, DeepEnsemble, PointEstimate" in done.stderr
 
 
 def test_shorten() -> None:
