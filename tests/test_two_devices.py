@@ -73,7 +73,7 @@ torch.set_num_threads(1)
 seed_everything(1, verbose=False)
 data = Digits(batch_size=60 // devices, transform=StochasticBinarisation())
 net = partial(MLP, hidden=[16], activation=torch.nn.Tanh)
-module = VAE(data.input_shape, net, net, 3, optimizer=partial(torch.optim.SGD, lr=1e-3), draws=200, val_draws=20)
+module = VAE(data.input_shape, net, net, 3, optimizer=partial(torch.optim.SGD, lr=1e-3), draws=2000, val_draws=20)
 with torch.no_grad():  # hardly any noise, so that the runs can be compared
     module.model.encoders[0].output.weight[3:].zero_()
     module.model.encoders[0].output.bias[3:].fill_(-20.0)
@@ -95,14 +95,16 @@ open(f"{out}.{trainer.global_rank}", "w").write(json.dumps([metrics, weights, no
 """
 
 
+# The draws of a test are wide, and those of two devices differ.
+ROOM = {"test/nll": 0.02, "test/nll_se": 0.005}
+
+
 def test_two_processes_train_the_latent_model_of_one(tmp_path: Path) -> None:
     (one,) = run(tmp_path, devices=1, sigma=0.0, script=LATENTS)
     two = run(tmp_path, devices=2, sigma=0.0, script=LATENTS)
     for metrics, weights, _ in two:
         for name, value in metrics.items():
-            print(name, value, one[0][name])
-            # The draws of a test are wide and those of two devices differ.
-            assert value == pytest.approx(one[0][name], rel=1e-3, abs=1e-4), name
+            assert value == pytest.approx(one[0][name], rel=1e-3, abs=ROOM.get(name, 1e-4)), name
         assert weights == pytest.approx(one[1], rel=1e-3, abs=1e-4)
     assert two[0][1] == two[1][1]
     assert two[0][2] != two[1][2]
