@@ -1,11 +1,10 @@
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor, nn
+from torch import Tensor
 
+from lightning_vi.callbacks.evaluating import evaluating
 from lightning_vi.callbacks.log_image import log_image
 from lightning_vi.callbacks.notices import Notices
 from lightning_vi.errors import UserError
@@ -58,7 +57,7 @@ class PredictiveBands(Callback):
         width = float(x.max() - x.min())
         low, high = float(x.min()) - self.margin * width, float(x.max()) + self.margin * width
         grid = torch.linspace(low, high, GRID_SIZE).unsqueeze(-1)
-        with _evaluating(pl_module), torch.no_grad():
+        with evaluating(pl_module), torch.no_grad():
             predictive = pl_module.predict_step(grid.to(pl_module.device), 0)
             if not isinstance(predictive, Predictive):
                 self._notices.say(
@@ -81,15 +80,3 @@ def _training_points(loader: Any) -> tuple[Tensor, Tensor] | None:
     points = [loader.dataset[index] for index in range(min(len(loader.dataset), SHOWN))]
     inputs, targets = (torch.cat(column).cpu() for column in zip(*points, strict=True))
     return inputs, targets
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode (no dropout) for a while; afterwards each part is in the mode it was in."""
-    modes = {part: part.training for part in module.modules()}
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes.items():
-            part.training = training

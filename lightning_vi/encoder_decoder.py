@@ -47,6 +47,11 @@ class EncoderDecoder(nn.Module, ABC):
     def decode(self, latents: Tensor) -> Tensor:
         """Outputs that make p(x | h) with the likelihood: (..., output_size) for latents (..., D)."""
 
+    def expected(self, outputs: Tensor) -> Tensor:
+        """Means of p(x | h), (..., *input_shape), for outputs (..., output_size)."""
+        means: Tensor = self.likelihood(outputs).mean.unflatten(-1, self.input_shape)
+        return means
+
     def start_at(self, mean: Tensor, variance: Tensor) -> None:
         """Make p(x | h) start at given moments of the data, each of shape (prod(input_shape),).
 

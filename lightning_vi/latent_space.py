@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from lightning_vi.encoder_decoder import EncoderDecoder
 from lightning_vi.errors import UserError
-from lightning_vi.likelihoods import Likelihood
 
 
 class NothingToDraw(UserError):  # noqa: N818  # it is said, and seldom an error
@@ -28,6 +27,9 @@ class Generative(Protocol):
 
     def descend(self, top: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Outputs (..., output_size) for latents (..., D_L); with noise, if there are layers in between."""
+
+    def expected(self, outputs: Tensor) -> Tensor:
+        """Means of the data, (..., *input_shape), for outputs (..., output_size)."""
 
 
 def encoder_decoder(module: nn.Module) -> EncoderDecoder:
@@ -101,15 +103,8 @@ def along(model: Generative, top: Tensor, seed: int) -> Tensor:
 
 
 def expected_images(model: EncoderDecoder | Generative, outputs: Tensor) -> Tensor:
-    """Means (..., C, H, W) of the likelihood for outputs (..., output_size), cut to [0, 1].
-
-    Outputs of a model without a likelihood are pixels themselves.
-    """
-    assert isinstance(model, nn.Module)
-    likelihood = dict(model.named_children()).get("likelihood")
-    pixels: Tensor = likelihood(outputs).mean if isinstance(likelihood, Likelihood) else outputs
-    images: Tensor = pixels.unflatten(-1, model.input_shape)
-    return images.clamp(0.0, 1.0)
+    """Means (..., C, H, W) of the data for outputs (..., output_size), cut to [0, 1]."""
+    return model.expected(outputs).clamp(0.0, 1.0)
 
 
 def _like(model: object) -> Tensor:

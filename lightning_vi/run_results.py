@@ -4,7 +4,6 @@ from pathlib import Path
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Timer
 
 from lightning_vi.callbacks import LearningCurves
 from lightning_vi.callbacks.run_folder import run_folder
@@ -23,7 +22,7 @@ def write(trainer: Trainer, model: LightningModule, scores: dict[str, float], ep
         model: that was trained.
         scores: of the tested checkpoint.
         epochs: number of epochs trained.
-        seconds: time of this call's training; with Lightning's `Timer`, which a resumed run restores, its time counts.
+        seconds: time of training.
 
     Returns:
         The file.
@@ -31,7 +30,6 @@ def write(trainer: Trainer, model: LightningModule, scores: dict[str, float], ep
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set at run time
     curves = [each.history for each in callbacks if isinstance(each, LearningCurves)]
     parameters = sum(each.numel() for each in model.parameters())
-    timers = [each for each in callbacks if isinstance(each, Timer)]
     path = run_folder(trainer) / FILE
     write_json(
         path,
@@ -41,7 +39,7 @@ def write(trainer: Trainer, model: LightningModule, scores: dict[str, float], ep
             "epochs": epochs,
             "parameters": parameters,
             "weights": model.weights if isinstance(model, SupervisedModule) else parameters,
-            "seconds": timers[0].time_elapsed() if timers else seconds,
+            "seconds": seconds,
             "device": device(trainer),
             "commit": commit(),
         },

@@ -57,11 +57,14 @@ class Session:
             elbo = {name: float(logged[name]) for name in ("train/elbo",) if name in logged}
             epochs, path = self.trainer.current_epoch, self._saved(test_checkpoint)
         seconds = time.monotonic() - start
+        # Noted here too, since a callback's state is read once more from the checkpoint that is tested.
+        timers = [each for each in self.trainer.callbacks if isinstance(each, Timer)]  # type: ignore[attr-defined]
+        training = timers[0].time_elapsed() if timers else seconds
 
         # Without a file, as in a trial run, the weights are tested as they stand.
         scores = {} if test_checkpoint == "none" else self._final_scores(path)
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]  # set at run time
-            run_results.write(self.trainer, self.model, scores, epochs, seconds)
+            run_results.write(self.trainer, self.model, scores, epochs, training)
         self._show({**scores, **elbo}, path, {"wall time": summary.duration(seconds)})
 
     def _start_from(self, path: Path) -> None:

@@ -43,6 +43,10 @@ class Uniform(nn.Module):
         pixels: Tensor = 0.5 + self.scale * (torch.special.ndtr(top) - 0.5)
         return pixels
 
+    def expected(self, outputs: Tensor) -> Tensor:
+        pixels: Tensor = outputs.unflatten(-1, self.input_shape)
+        return pixels
+
 
 def spy(monkeypatch: pytest.MonkeyPatch, target: str, function: Callable[..., Any]) -> list[dict[str, Any]]:
     """The arguments, by name, of each call of a function under the name that its user gives it."""

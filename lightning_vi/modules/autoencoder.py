@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.optim import Adam
@@ -15,15 +14,12 @@ from lightning_vi.deterministic_model import DeterministicModel
 from lightning_vi.likelihoods import Gaussian, Likelihood
 from lightning_vi.modules.epoch_record import EpochRecord
 from lightning_vi.modules.hyperparameters import keep_plain
-from lightning_vi.modules.inputs import inputs_of
+from lightning_vi.modules.inputs import evaluation_noise, inputs_of, loss_of_none
 from lightning_vi.modules.optimization import optimization
 from lightning_vi.modules.supervised import SPLITS, Batch
 from lightning_vi.modules.training_moments import start_at_training_moments
 from lightning_vi.networks import Network
 from lightning_vi.objectives import expected_nll
-
-# Evaluation corrupts its inputs alike in every epoch and leaves the training's stream alone.
-_EVALUATION_SEED = 0x5EED
 
 
 class Autoencoder(LightningModule):
@@ -82,29 +78,25 @@ class Autoencoder(LightningModule):
         self._record = EpochRecord(figures=1)  # the loss
         keep_plain(self)
 
-    def on_train_start(self) -> None:
-        """See `start_at_training_moments` and `EpochRecord.start`."""
-        self._record.start(self)
-        start_at_training_moments(self.model, self.trainer)
+    def configure_callbacks(self) -> list[Callback]:
+        """See `EpochRecord`."""
+        return self._record.unless_there(self.trainer)
 
-    def on_train_epoch_start(self) -> None:
-        """See `EpochRecord.clear`."""
-        self._record.clear()
+    def on_train_start(self) -> None:
+        """See `start_at_training_moments`."""
+        start_at_training_moments(self.model, self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The minibatch's part of the epoch's mean reconstruction error."""
         inputs = inputs_of(batch)
         if len(inputs) == 0:  # of a last block with fewer examples than devices; torch has no log density of none
-            nothing = 0.0 * torch.stack([each.sum() for each in self.parameters()]).sum()
-            self._record.add(nothing)
+            nothing = loss_of_none(self)
+            self._record.add(self, nothing)
             return nothing
         seen = inputs if self.corruption is None else self.corruption(inputs)
         outputs = self.model.reconstruct(seen).unsqueeze(0)
         loss = expected_nll(self.model.likelihood, outputs, inputs.flatten(start_dim=1), self._record.epoch)
-        self._record.add(loss)
-        # Lightning's log() costs a tenth of a small step, so it is called only when its value is written.
-        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # set at run time
-            self.log("train/loss_step", loss.detach())
+        self._record.add(self, loss)
         return loss
 
     def on_train_epoch_end(self) -> None:
@@ -142,8 +134,7 @@ class Autoencoder(LightningModule):
         scores["nll"].update(nll)
         scores["mse"].update(mse)
         if self.corruption is not None:
-            seed = _EVALUATION_SEED + (batch_idx << 16) + self.global_rank
-            seen = self.corruption(inputs, torch.Generator(inputs.device).manual_seed(seed))
+            seen = self.corruption(inputs, evaluation_noise(self, batch_idx))
             scores["mse_corrupted"].update(self._errors(self.model.reconstruct(seen), inputs)[1])
 
     def on_validation_epoch_end(self) -> None:
@@ -165,14 +156,6 @@ class Autoencoder(LightningModule):
         metrics = self.scores[split]
         assert isinstance(metrics, nn.ModuleDict)
         return {name: metric for name, metric in metrics.items() if isinstance(metric, MeanMetric)}
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See `EpochRecord.save`."""
-        self._record.save(self, checkpoint)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See `EpochRecord.load`."""
-        self._record.load(self, checkpoint)
 
     def configure_optimizers(self) -> Any:
         """The optimizer, and the scheduler if there is one."""

@@ -82,9 +82,9 @@ class DeepEnsemble(SupervisedModule):
         """The sum over members, so that each has the gradient of its own NLL."""
         return super().training_step(batch, batch_idx) * len(self.networks)
 
-    def training_figures(self, nll: Tensor, kl: Tensor) -> dict[str, Tensor]:
+    def training_figures(self, loss: Tensor, nll: Tensor, kl: Tensor) -> dict[str, Tensor]:
         """The loss alone, as for a point estimate."""
-        return {"loss": nll, "nll": nll}
+        return {"loss": loss, "nll": nll}
 
     @torch.no_grad()
     def predictive(self, inputs: Tensor) -> Predictive:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
@@ -13,14 +13,16 @@ from lightning_vi.modules.training_set import epoch_of
 from lightning_vi.objectives import Epoch
 
 
-class EpochRecord:
+class EpochRecord(Callback):
     """The sums of some figures over the steps of an epoch, their number, and the random state to go on from.
+
+    A module makes one and brings it along, by what its `configure_callbacks` returns: :meth:`unless_there`.
 
     A checkpoint keeps PyTorch's global random state, which dropout masks and latent variables are drawn from. With
     several devices it is that of rank 0 alone; each of the others has a stream of its own, that starts afresh.
 
     Args:
-        figures: Number of figures.
+        figures: Number of figures; the first is the loss.
     """
 
     def __init__(self, figures: int) -> None:
@@ -32,44 +34,51 @@ class EpochRecord:
 
     @property
     def epoch(self) -> Epoch:
-        """How the training set is cut into steps; known from :meth:`start` on."""
+        """How the training set is cut into steps; known from the start of training on."""
         assert self._epoch is not None
         return self._epoch
 
-    def start(self, module: LightningModule) -> None:
+    def unless_there(self, trainer: Trainer) -> list[Callback]:
+        """The callbacks to bring along: Lightning would tell the user of one that takes its own place."""
+        return [] if self in trainer.callbacks else [self]  # type: ignore[attr-defined]  # set at run time
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take N and M from the trainer, and this rank's random state: setting up has drawn numbers."""
-        self._epoch = epoch_of(module.trainer)
-        self._sums = self._sums.to(module.device)
-        if module.global_rank > 0:
+        self._epoch = epoch_of(trainer)
+        self._sums = self._sums.to(pl_module.device)
+        if trainer.global_rank > 0:
             # All ranks were given the same seed, and would draw the same masks and latent variables.
-            stream = np.random.SeedSequence(torch.initial_seed(), spawn_key=(module.global_rank, module.global_step))
+            stream = np.random.SeedSequence(torch.initial_seed(), spawn_key=(trainer.global_rank, trainer.global_step))
             torch.manual_seed(int(stream.generate_state(1, np.uint64)[0]))
         elif self._random_state is not None:
-            restore_random_state(self._random_state, module.device)
+            restore_random_state(self._random_state, pl_module.device)
         self._random_state = None
 
-    def clear(self) -> None:
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start an epoch; Lightning does not ask for it where a run resumes inside one."""
         self._sums = torch.zeros_like(self._sums)
         self._steps = 0
 
-    def add(self, *figures: Tensor) -> None:
-        """Note a step's figures, each of shape ()."""
+    def add(self, module: LightningModule, *figures: Tensor) -> None:
+        """Note a step's figures, each of shape (), and log the loss as ``train/loss_step``."""
         self._sums += torch.stack(figures).detach()
         self._steps += 1
+        # Lightning's log() costs a tenth of a small step, so it is called only when its value is written.
+        if (module.global_step + 1) % module.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            module.log("train/loss_step", figures[0].detach())
 
     def means(self) -> Tensor | None:
         """Means over the epoch's steps, shape (figures,); None for an epoch that `max_steps` has cut short."""
         return None if self._steps < self.epoch.batches else self._sums / self.epoch.batches
 
-    def save(self, module: LightningModule, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Put it into a checkpoint."""
         checkpoint["epoch_totals"] = {"sums": self._sums, "steps": self._steps}
-        checkpoint["random_state"] = random_state(module.device)
+        checkpoint["random_state"] = random_state(pl_module.device)
 
-    def load(self, module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Go on with it where training does; weights that are only used, or of another origin, need none of it."""
-        if module._trainer is not None and module._trainer.state.fn == TrainerFn.FITTING:
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Go on with it where training does; a checkpoint of another origin has none of it."""
+        if trainer.state.fn == TrainerFn.FITTING:
             totals = checkpoint.get("epoch_totals", {"sums": torch.zeros_like(self._sums), "steps": 0})
             self._sums, self._steps = totals["sums"], totals["steps"]
             self._random_state = checkpoint.get("random_state")

@@ -45,9 +45,9 @@ class PointEstimate(SupervisedModule):
         nll = expected_nll(self.likelihood, self.model(inputs).unsqueeze(0), targets, epoch)
         return Objective(nll, torch.zeros_like(nll))
 
-    def training_figures(self, nll: Tensor, kl: Tensor) -> dict[str, Tensor]:
+    def training_figures(self, loss: Tensor, nll: Tensor, kl: Tensor) -> dict[str, Tensor]:
         """The loss alone: without a distribution of the weights there is no KL and no ELBO."""
-        return {"loss": nll, "nll": nll}
+        return {"loss": loss, "nll": nll}
 
     @torch.no_grad()
     def predictive(self, inputs: Tensor) -> Predictive:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
@@ -12,6 +12,7 @@ from lightning_vi.likelihoods import Likelihood
 from lightning_vi.metrics import Scores, scores_for
 from lightning_vi.modules.epoch_record import EpochRecord
 from lightning_vi.modules.hyperparameters import keep_plain
+from lightning_vi.modules.inputs import inputs_of
 from lightning_vi.modules.optimization import optimization
 from lightning_vi.networks import Network
 from lightning_vi.objectives import Epoch, Objective
@@ -61,7 +62,7 @@ class SupervisedModule(LightningModule, ABC):
         self.single_scores = nn.ModuleDict(
             {split: scores_for(likelihood, target_size) for split in SPLITS if self.single is not None}
         )
-        self._record = EpochRecord(figures=2)  # NLL and KL
+        self._record = EpochRecord(figures=3)  # loss, NLL and KL
         keep_plain(self)
 
     @abstractmethod
@@ -85,21 +86,14 @@ class SupervisedModule(LightningModule, ABC):
         """Number of weights of the network, or of all networks; parameters of the likelihood are none of them."""
         return sum(p.numel() for p in self.parameters()) - sum(p.numel() for p in self.likelihood.parameters())
 
-    def on_train_start(self) -> None:
-        """See `EpochRecord.start`."""
-        self._record.start(self)
-
-    def on_train_epoch_start(self) -> None:
-        """See `EpochRecord.clear`."""
-        self._record.clear()
+    def configure_callbacks(self) -> list[Callback]:
+        """See `EpochRecord`."""
+        return self._record.unless_there(self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """See :meth:`objective`."""
         objective = self.objective(batch, batch_idx, self._record.epoch)
-        self._record.add(objective.nll, objective.kl)
-        # Lightning's log() costs a tenth of a small step, so it is called only when its value is written.
-        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # set at run time
-            self.log("train/loss_step", objective.loss.detach())
+        self._record.add(self, objective.loss, objective.nll, objective.kl)
         return objective.loss
 
     def on_train_epoch_end(self) -> None:
@@ -110,21 +104,12 @@ class SupervisedModule(LightningModule, ABC):
         means = self._record.means()
         if means is None:
             return
-        nll, kl = means
-        values = self.training_figures(nll, kl)
+        values = self.training_figures(*means)
         self.log_dict({f"train/{name}": value for name, value in values.items()}, sync_dist=True)
 
-    def training_figures(self, nll: Tensor, kl: Tensor) -> dict[str, Tensor]:
-        """What is logged of an epoch's mean NLL and KL, shapes (), in nats per training example."""
-        return {"loss": nll + kl, "nll": nll, "kl": kl, "elbo": -nll - kl}
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See `EpochRecord.save`."""
-        self._record.save(self, checkpoint)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See `EpochRecord.load`."""
-        self._record.load(self, checkpoint)
+    def training_figures(self, loss: Tensor, nll: Tensor, kl: Tensor) -> dict[str, Tensor]:
+        """What is logged of an epoch's mean loss, NLL and KL, shapes (), in nats per training example."""
+        return {"loss": loss, "nll": nll, "kl": kl, "elbo": -nll - kl}
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Score a batch of the validation split; a second loader is the test split, for its curve over epochs."""
@@ -136,7 +121,7 @@ class SupervisedModule(LightningModule, ABC):
 
     def predict_step(self, batch: Tensor | Batch, batch_idx: int) -> Predictive:
         """p(y | x, D) for a batch, with or without targets."""
-        return self.predictive(batch if isinstance(batch, Tensor) else batch[0])
+        return self.predictive(inputs_of(batch))
 
     def _score(self, split: str, batch: Batch, predictive: Predictive) -> dict[str, Any]:
         inputs, targets = batch

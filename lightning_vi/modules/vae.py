@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
@@ -22,7 +22,7 @@ from lightning_vi.likelihoods import Bernoulli, Likelihood
 from lightning_vi.marginal import Evaluation, evaluate
 from lightning_vi.modules.epoch_record import EpochRecord
 from lightning_vi.modules.hyperparameters import keep_plain
-from lightning_vi.modules.inputs import inputs_of
+from lightning_vi.modules.inputs import evaluation_noise, inputs_of, loss_of_none
 from lightning_vi.modules.optimization import optimization
 from lightning_vi.modules.supervised import SPLITS, Batch
 from lightning_vi.modules.training_moments import start_at_training_moments
@@ -30,9 +30,6 @@ from lightning_vi.networks import Network
 
 CHANGING = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
 """Layers whose outputs are others at a second call in training."""
-
-# Evaluation draws the same noise in every epoch and leaves the training's stream alone.
-_EVALUATION_SEED = 0x5EED
 
 
 class VAE(LightningModule):
@@ -103,21 +100,20 @@ class VAE(LightningModule):
         self._record = EpochRecord(figures=3)  # loss, reconstruction and KL
         keep_plain(self)
 
-    def on_train_start(self) -> None:
-        """See `start_at_training_moments` and `EpochRecord.start`."""
-        self._record.start(self)
-        start_at_training_moments(self.model, self.trainer)
+    def configure_callbacks(self) -> list[Callback]:
+        """See `EpochRecord`."""
+        return self._record.unless_there(self.trainer)
 
-    def on_train_epoch_start(self) -> None:
-        """See `EpochRecord.clear`."""
-        self._record.clear()
+    def on_train_start(self) -> None:
+        """See `start_at_training_moments`."""
+        start_at_training_moments(self.model, self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The minibatch's part of the epoch's mean objective."""
         inputs, epoch = inputs_of(batch), self._record.epoch
         if len(inputs) == 0:  # of a last block with fewer examples than devices
-            nothing = 0.0 * torch.stack([each.sum() for each in self.parameters()]).sum()
-            self._record.add(nothing, nothing, nothing)
+            nothing = loss_of_none(self)
+            self._record.add(self, nothing, nothing, nothing)
             return nothing
         seen = inputs if self.corruption is None else self.corruption(inputs)
         draws = self.model.draw(
@@ -126,10 +122,7 @@ class VAE(LightningModule):
         # As for the NLL of a network: the mean over an epoch's steps is that of its examples, the last batch included.
         scale = len(inputs) * epoch.devices * epoch.batches / epoch.visited
         loss = scale * self.objective.loss(draws, self.current_epoch + batch_idx / epoch.batches)
-        self._record.add(loss, -scale * draws.log_likelihood.mean(), scale * draws.kl.mean())
-        # Lightning's log() costs a tenth of a small step, so it is called only when its value is written.
-        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # set at run time
-            self.log("train/loss_step", loss.detach())
+        self._record.add(self, loss, -scale * draws.log_likelihood.mean(), scale * draws.kl.mean())
         return loss
 
     def on_train_epoch_end(self) -> None:
@@ -160,8 +153,7 @@ class VAE(LightningModule):
 
     def evaluate(self, inputs: Tensor, draws: int, batch_idx: int = 0) -> Evaluation:
         """See :func:`evaluate`; with noise that depends on the batch and the device alone, for inputs (B, ...)."""
-        generator = torch.Generator(self.device).manual_seed(_EVALUATION_SEED + (batch_idx << 16) + self.global_rank)
-        return evaluate(self.model, inputs, draws, generator)
+        return evaluate(self.model, inputs, draws, evaluation_noise(self, batch_idx))
 
     def _score(self, split: str, batch: Batch, batch_idx: int, draws: int) -> None:
         scores = self.scores[split]
@@ -195,14 +187,6 @@ class VAE(LightningModule):
         self.units = [LatentUnits(kl.reshape(-1), variance.reshape(-1)) for kl, variance in summary.units]
         # torchmetrics has gathered the counts of all devices; sync_dist says so to Lightning, which would warn.
         self.log_dict({f"{split}/{name}": value for name, value in summary.scores.items()}, sync_dist=True)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See `EpochRecord.save`."""
-        self._record.save(self, checkpoint)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """See `EpochRecord.load`."""
-        self._record.load(self, checkpoint)
 
     def configure_optimizers(self) -> Any:
         """The optimizer, and the scheduler if there is one."""

@@ -124,14 +124,8 @@ class ConvolutionalDecoder(nn.Sequential):
 
         scale = gain(layers["activation1"])
         for layer in self:
-            if isinstance(layer, nn.Linear):
+            if isinstance(layer, nn.Linear | nn.ConvTranspose2d):
                 he_normal_(layer, scale)
-            elif isinstance(layer, nn.ConvTranspose2d):
-                # Of the kernel's 4 x 4 weights for an input channel, 2 x 2 meet at a pixel.
-                inputs = layer.in_channels * (KERNEL // STRIDE) ** 2
-                nn.init.normal_(layer.weight, std=scale / inputs**0.5)
-                assert layer.bias is not None
-                nn.init.zeros_(layer.bias)
 
 
 def require_positive(network: str, output_size: int, channels: Sequence[int]) -> None:

@@ -7,6 +7,8 @@ References:
     He, Zhang, Ren, Sun 2015, Delving Deep into Rectifiers, equation 10.
 """
 
+import math
+
 from torch import nn
 
 _GAINS: dict[type[nn.Module], float] = {
@@ -23,9 +25,13 @@ def gain(activation: nn.Module) -> float:
     return _GAINS.get(type(activation), 1.0)
 
 
-def he_normal_(layer: nn.Linear | nn.Conv2d, gain: float) -> None:
+def he_normal_(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, gain: float) -> None:
     """Draw the weights from N(0, gain^2 / n), n inputs per output, and set the biases to zero, in place."""
-    inputs = layer.weight[0].numel()
+    if isinstance(layer, nn.ConvTranspose2d):
+        # Of the kernel's weights for an input channel, those that meet at a pixel: one in stride x stride.
+        inputs = layer.weight[:, 0].numel() / math.prod(layer.stride)
+    else:
+        inputs = layer.weight[0].numel()
     nn.init.normal_(layer.weight, std=gain / inputs**0.5)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

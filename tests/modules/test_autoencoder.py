@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
@@ -19,6 +19,7 @@ from lightning_vi.likelihoods import Bernoulli, Gaussian, HeteroscedasticGaussia
 from lightning_vi.modules import Autoencoder
 from lightning_vi.networks import MLP, ConvolutionalDecoder, ConvolutionalEncoder
 from lightning_vi.schedules import CosineLR
+from tests.bare_trainer import trainer
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers",
@@ -40,20 +41,6 @@ class Erasure(Corruption):
 def data(size: int = 23) -> TensorDataset:
     x = torch.rand(size, *SHAPE, generator=torch.Generator().manual_seed(0))
     return TensorDataset(x, torch.zeros(size))
-
-
-def trainer(**options: Any) -> Trainer:
-    return Trainer(
-        **{
-            "accelerator": "cpu",
-            "max_epochs": 1,
-            "logger": False,
-            "enable_checkpointing": False,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-            **options,
-        }
-    )
 
 
 def autoencoder(**options: Any) -> Autoencoder:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import seed_everything
 from lightning.pytorch.cli import OptimizerCallable
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -16,6 +16,7 @@ from lightning_vi.errors import UserError
 from lightning_vi.likelihoods import Gaussian
 from lightning_vi.modules import DeepEnsemble, PointEstimate
 from lightning_vi.networks import MLP
+from tests.bare_trainer import trainer
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers", "ignore:You defined a `validation_step` but have no `val_dataloader`"
@@ -28,17 +29,6 @@ def data(size: int = 23) -> TensorDataset:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(size, 4, generator=generator)
     return TensorDataset(x, (x.sum(1) > 0).long())
-
-
-def trainer(**options: Any) -> Trainer:
-    return Trainer(
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        **{"max_epochs": 1, **options},
-    )
 
 
 def ensemble(**options: Any) -> DeepEnsemble:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import LightningModule, Trainer, seed_everything
+from lightning.pytorch import LightningModule, seed_everything
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
@@ -20,6 +20,7 @@ from lightning_vi.posteriors import SoftplusScale
 from lightning_vi.predictive import Predictive
 from lightning_vi.schedules import CosineLR
 from lightning_vi.weighting import Geometric, Uniform, Weighting
+from tests.bare_trainer import trainer
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers", "ignore:You defined a `validation_step` but have no `val_dataloader`"
@@ -31,20 +32,6 @@ def data(size: int = 23) -> TensorDataset:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(size, 4, generator=generator)
     return TensorDataset(x, (x.sum(1) > 0).long())
-
-
-def trainer(**options: Any) -> Trainer:
-    return Trainer(
-        **{
-            "accelerator": "cpu",
-            "max_epochs": 1,
-            "logger": False,
-            "enable_checkpointing": False,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-            **options,
-        }
-    )
 
 
 def bayes(**options: Any) -> BayesByBackprop:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import LightningModule, Trainer, seed_everything
+from lightning.pytorch import LightningModule, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -22,6 +22,7 @@ from lightning_vi.marginal import evaluate
 from lightning_vi.modules import VAE
 from lightning_vi.networks import MLP
 from lightning_vi.schedules import CosineLR
+from tests.bare_trainer import trainer
 from tests.ppca import DIMENSIONS, SIGMA, exact_log_prob, head, linear
 
 pytestmark = pytest.mark.filterwarnings(
@@ -29,20 +30,6 @@ pytestmark = pytest.mark.filterwarnings(
 )
 small = partial(MLP, hidden=[8], activation=nn.Tanh)
 SGD = partial(torch.optim.SGD, lr=0.0)
-
-
-def trainer(**options: Any) -> Trainer:
-    return Trainer(
-        **{
-            "accelerator": "cpu",
-            "max_epochs": 1,
-            "logger": False,
-            "enable_checkpointing": False,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-            **options,
-        }
-    )
 
 
 def bits(size: int = 23) -> TensorDataset:

@@ -23,8 +23,14 @@ def test_gains(activation: nn.Module, value: float) -> None:
     assert gain(activation) == pytest.approx(value)
 
 
-@pytest.mark.parametrize("layer", [nn.Linear(300, 200), nn.Conv2d(12, 200, 5)], ids=["linear", "conv"])
-def test_weights_are_normal_with_variance_gain_squared_over_inputs(layer: nn.Linear | nn.Conv2d) -> None:
+@pytest.mark.parametrize(
+    "layer",
+    [nn.Linear(300, 200), nn.Conv2d(12, 200, 5), nn.ConvTranspose2d(75, 200, 4, 2)],
+    ids=lambda each: each._get_name(),
+)
+def test_weights_are_normal_with_variance_gain_squared_over_inputs(
+    layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d,
+) -> None:
     torch.manual_seed(0)
     he_normal_(layer, 2**0.5)
     weights = layer.weight.detach().double().flatten() * (300 / 2) ** 0.5
