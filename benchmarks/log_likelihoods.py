@@ -26,7 +26,7 @@ Command: `python -m benchmarks.log_likelihoods RUN ...` with the folders of the 
 
 NLL: -log p(x) in nats, by K importance samples, the mean over all 10,000 test images at the final epoch, and its
 standard error over images. Pixels are bits, drawn anew at every step of training and once for the test. Paper: Burda
-et al. (2016), table 1, K = 5000, {PAPER_EPOCHS} epochs. A sum of epochs is that of a run that started with another one's
+et al. (2016), table 1, K = 5000, {PAPER_EPOCHS} epochs. A sum of epochs is of a run that started with another one's
 weights, which its minutes include. One seed each: the standard error says nothing of that.
 
 """
