@@ -20,9 +20,18 @@ TRAINING_ONLY = ("optimizer", "lr_scheduler")
 
 
 class Session:
-    """One command's work, from the checkpoint that it starts from to the table of results."""
+    """One command's work, from the checkpoint that it starts from to the table of results.
+
+    Raises:
+        UserError: if the trainer would keep weights in 16 bits.
+    """
 
     def __init__(self, trainer: Trainer, model: LightningModule, datamodule: LightningDataModule) -> None:
+        if trainer.precision in ("16-true", "bf16-true"):
+            raise UserError(
+                f"trainer.precision (={trainer.precision}) keeps the weights in 16 bits, too few for the small sigma of "
+                f"a posterior. Choose {trainer.precision.replace('true', 'mixed')}."
+            )
         self.trainer, self.model, self.datamodule = trainer, model, datamodule
 
     def fit(self, ckpt_path: str | None, weights: str | None, test_checkpoint: Literal["last", "best", "none"]) -> None:

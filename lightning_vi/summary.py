@@ -11,6 +11,7 @@ LABELS = {
     "error_members": ("error, single members", "{:.2f} %"),
     "nll": ("NLL per example", "{:.4f} nats"),
     "nll_se": ("NLL per example, standard error", "{:.4f} nats"),
+    "importance_samples": ("importance samples of the NLL", "{:,.0f}"),
     "bits_per_dim": ("bits per dimension", "{:.4f}"),
     "bits_per_dim_median": ("bits per dimension, median", "{:.4f}"),
     "ece": ("ECE", "{:.4f}"),

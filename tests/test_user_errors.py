@@ -55,6 +55,10 @@ OPTIONS = {
     "--model.optimizer.lr=-1": "Adam: Invalid learning rate: -1.0",
     "--trainer.max_epochs=-5": "`max_epochs` must be a non-negative integer or -1. You passed in -5.",
     "--seed_everything=-4": "-4 is not in bounds, numpy accepts from 0 to 4294967295",
+    "--trainer.precision=bf16-true": (
+        "trainer.precision (=bf16-true) keeps the weights in 16 bits, too few for the small sigma of a posterior. "
+        "Choose bf16-mixed."
+    ),
     "--trainer.devices=0": "`Trainer(devices='0')` value is not a valid input using cpu accelerator.",
     # file
     "--config=bbb_mnits.yaml": (

@@ -39,7 +39,7 @@ class VAE(LightningModule):
     minimises; ``train/reconstruction``, E_q[-log p(x | h)]; ``train/kl``; and ``train/elbo``, the evidence lower bound
     whatever the objective. ``val/...`` and ``test/...`` are those of :class:`LatentScores`: ``nll`` is estimated with
     `draws` importance samples, or in the validation that recurs during training `val_draws`, and only comparable at the
-    same number.
+    same number, ``importance_samples``.
 
     Args:
         input_shape: Shape of one input, without the batch.
@@ -136,12 +136,11 @@ class VAE(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Score a batch of the validation split; a second loader is the test split, for its curve over epochs."""
-        draws = self.val_draws if self.trainer.state.fn == TrainerFn.FITTING else self.draws
-        self._score(SPLITS[dataloader_idx], batch, batch_idx, draws)
+        self._score(SPLITS[dataloader_idx], batch, batch_idx)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Score a batch of the test split."""
-        self._score("test", batch, batch_idx, self.draws)
+        self._score("test", batch, batch_idx)
 
     def predict_step(self, batch: Tensor | Batch, batch_idx: int) -> Codes:
         """Codes of a batch, with or without labels, and each example's ELBO and reconstruction error."""
@@ -155,10 +154,13 @@ class VAE(LightningModule):
         """See :func:`evaluate`; with noise that depends on the batch and the device alone, for inputs (B, ...)."""
         return evaluate(self.model, inputs, draws, evaluation_noise(self, batch_idx))
 
-    def _score(self, split: str, batch: Batch, batch_idx: int, draws: int) -> None:
+    def _importance_samples(self) -> int:
+        return self.val_draws if self.trainer.state.fn == TrainerFn.FITTING else self.draws
+
+    def _score(self, split: str, batch: Batch, batch_idx: int) -> None:
         scores = self.scores[split]
         assert isinstance(scores, LatentScores)
-        scores.update(self.evaluate(inputs_of(batch), draws, batch_idx))
+        scores.update(self.evaluate(inputs_of(batch), self._importance_samples(), batch_idx))
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the validation split, and of the test split where it is watched."""
@@ -185,8 +187,9 @@ class VAE(LightningModule):
         scores.reset()
         # torchmetrics makes a scalar of what is measured of a single latent variable.
         self.units = [LatentUnits(kl.reshape(-1), variance.reshape(-1)) for kl, variance in summary.units]
+        values = {**summary.scores, "importance_samples": float(self._importance_samples())}
         # torchmetrics has gathered the counts of all devices; sync_dist says so to Lightning, which would warn.
-        self.log_dict({f"{split}/{name}": value for name, value in summary.scores.items()}, sync_dist=True)
+        self.log_dict({f"{split}/{name}": value for name, value in values.items()}, sync_dist=True)
 
     def configure_optimizers(self) -> Any:
         """The optimizer, and the scheduler if there is one."""

@@ -1,0 +1,1 @@
+from lightning_vi.mnist_features.network import DigitNetwork as DigitNetwork
