@@ -12,7 +12,7 @@ from lightning_vi.codes import Codes
 from lightning_vi.corruptions import Corruption
 from lightning_vi.deterministic_model import DeterministicModel
 from lightning_vi.likelihoods import Gaussian, Likelihood
-from lightning_vi.modules.epoch_record import EpochRecord
+from lightning_vi.modules.epoch_record import EpochRecord, log_loss
 from lightning_vi.modules.hyperparameters import keep_plain
 from lightning_vi.modules.inputs import evaluation_noise, inputs_of, loss_of_none
 from lightning_vi.modules.optimization import optimization
@@ -91,12 +91,13 @@ class Autoencoder(LightningModule):
         inputs = inputs_of(batch)
         if len(inputs) == 0:  # of a last block with fewer examples than devices; torch has no log density of none
             nothing = loss_of_none(self)
-            self._record.add(self, nothing)
+            self._record.add(nothing)
             return nothing
         seen = inputs if self.corruption is None else self.corruption(inputs)
         outputs = self.model.reconstruct(seen).unsqueeze(0)
         loss = expected_nll(self.model.likelihood, outputs, inputs.flatten(start_dim=1), self._record.epoch)
-        self._record.add(self, loss)
+        self._record.add(loss)
+        log_loss(self, loss)
         return loss
 
     def on_train_epoch_end(self) -> None:

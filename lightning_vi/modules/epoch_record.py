@@ -22,7 +22,7 @@ class EpochRecord(Callback):
     several devices it is that of rank 0 alone; each of the others has a stream of its own, that starts afresh.
 
     Args:
-        figures: Number of figures; the first is the loss.
+        figures: Number of figures.
     """
 
     def __init__(self, figures: int) -> None:
@@ -59,13 +59,10 @@ class EpochRecord(Callback):
         self._sums = torch.zeros_like(self._sums)
         self._steps = 0
 
-    def add(self, module: LightningModule, *figures: Tensor) -> None:
-        """Note a step's figures, each of shape (), and log the loss as ``train/loss_step``."""
+    def add(self, *figures: Tensor) -> None:
+        """Note a step's figures, each of shape ()."""
         self._sums += torch.stack(figures).detach()
         self._steps += 1
-        # Lightning's log() costs a tenth of a small step, so it is called only when its value is written.
-        if (module.global_step + 1) % module.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            module.log("train/loss_step", figures[0].detach())
 
     def means(self) -> Tensor | None:
         """Means over the epoch's steps, shape (figures,); None for an epoch that `max_steps` has cut short."""
@@ -82,3 +79,10 @@ class EpochRecord(Callback):
             totals = checkpoint.get("epoch_totals", {"sums": torch.zeros_like(self._sums), "steps": 0})
             self._sums, self._steps = totals["sums"], totals["steps"]
             self._random_state = checkpoint.get("random_state")
+
+
+def log_loss(module: LightningModule, loss: Tensor) -> None:
+    """Log a step's loss, shape (), as ``train/loss_step``."""
+    # Lightning's log() costs a tenth of a small step, so it is called only when its value is written.
+    if (module.global_step + 1) % module.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # set at run time
+        module.log("train/loss_step", loss.detach())

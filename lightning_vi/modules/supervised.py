@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lightning_vi.likelihoods import Likelihood
 from lightning_vi.metrics import Scores, scores_for
-from lightning_vi.modules.epoch_record import EpochRecord
+from lightning_vi.modules.epoch_record import EpochRecord, log_loss
 from lightning_vi.modules.hyperparameters import keep_plain
 from lightning_vi.modules.inputs import inputs_of
 from lightning_vi.modules.optimization import optimization
@@ -93,7 +93,8 @@ class SupervisedModule(LightningModule, ABC):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """See :meth:`objective`."""
         objective = self.objective(batch, batch_idx, self._record.epoch)
-        self._record.add(self, objective.loss, objective.nll, objective.kl)
+        self._record.add(objective.loss, objective.nll, objective.kl)
+        log_loss(self, objective.loss)
         return objective.loss
 
     def on_train_epoch_end(self) -> None:

@@ -20,7 +20,7 @@ from lightning_vi.latent_model import LatentModel, StochasticLayer
 from lightning_vi.latent_scores import LatentScores, LatentUnits
 from lightning_vi.likelihoods import Bernoulli, Likelihood
 from lightning_vi.marginal import Evaluation, evaluate
-from lightning_vi.modules.epoch_record import EpochRecord
+from lightning_vi.modules.epoch_record import EpochRecord, log_loss
 from lightning_vi.modules.hyperparameters import keep_plain
 from lightning_vi.modules.inputs import evaluation_noise, inputs_of, loss_of_none
 from lightning_vi.modules.optimization import optimization
@@ -113,7 +113,7 @@ class VAE(LightningModule):
         inputs, epoch = inputs_of(batch), self._record.epoch
         if len(inputs) == 0:  # of a last block with fewer examples than devices
             nothing = loss_of_none(self)
-            self._record.add(self, nothing, nothing, nothing)
+            self._record.add(nothing, nothing, nothing)
             return nothing
         seen = inputs if self.corruption is None else self.corruption(inputs)
         draws = self.model.draw(
@@ -122,7 +122,8 @@ class VAE(LightningModule):
         # As for the NLL of a network: the mean over an epoch's steps is that of its examples, the last batch included.
         scale = len(inputs) * epoch.devices * epoch.batches / epoch.visited
         loss = scale * self.objective.loss(draws, self.current_epoch + batch_idx / epoch.batches)
-        self._record.add(self, loss, -scale * draws.log_likelihood.mean(), scale * draws.kl.mean())
+        self._record.add(loss, -scale * draws.log_likelihood.mean(), scale * draws.kl.mean())
+        log_loss(self, loss)
         return loss
 
     def on_train_epoch_end(self) -> None:
@@ -187,7 +188,7 @@ class VAE(LightningModule):
         scores.reset()
         # torchmetrics makes a scalar of what is measured of a single latent variable.
         self.units = [LatentUnits(kl.reshape(-1), variance.reshape(-1)) for kl, variance in summary.units]
-        values = {**summary.scores, "importance_samples": float(self._importance_samples())}
+        values: dict[str, Tensor | float] = {**summary.scores, "importance_samples": float(self._importance_samples())}
         # torchmetrics has gathered the counts of all devices; sync_dist says so to Lightning, which would warn.
         self.log_dict({f"{split}/{name}": value for name, value in values.items()}, sync_dist=True)
 
