@@ -1,9 +1,11 @@
 """What a run has come to, as data: `results.json` in its folder."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Timer
 
 from lightning_vi.callbacks import LearningCurves
 from lightning_vi.callbacks.run_folder import run_folder
@@ -14,32 +16,57 @@ from lightning_vi.provenance import commit
 FILE = "results.json"
 
 
-def write(trainer: Trainer, model: LightningModule, scores: dict[str, float], epochs: int, seconds: float) -> Path:
+class Training(NamedTuple):
+    """A training that is over.
+
+    Attributes:
+        epochs: Number of epochs trained.
+        seconds: Time it took, over all starts where there is a `Timer`.
+        curves: For each name that was logged its values by epoch, where there is a `LearningCurves`.
+    """
+
+    epochs: int
+    seconds: float
+    curves: dict[str, dict[int, float]]
+
+
+def training(trainer: Trainer, epochs: int, seconds: float) -> Training:
+    """What callbacks say of a training, to be asked before a test: it reads their state from the checkpoint once more.
+
+    Args:
+        trainer: that has trained.
+        epochs: number of epochs trained.
+        seconds: time of this call's training, for want of a `Timer`.
+    """
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set at run time
+    timers = [each for each in callbacks if isinstance(each, Timer)]
+    curves = [each.history for each in callbacks if isinstance(each, LearningCurves)]
+    return Training(epochs, timers[0].time_elapsed() if timers else seconds, curves[0] if curves else {})
+
+
+def write(trainer: Trainer, model: LightningModule, scores: dict[str, float], training: Training) -> Path:
     """Leave a run's results in its folder.
 
     Args:
-        trainer: that has trained it; its `LearningCurves` give the curves.
+        trainer: that has trained it.
         model: that was trained.
         scores: of the tested checkpoint.
-        epochs: number of epochs trained.
-        seconds: time of training.
+        training: how.
 
     Returns:
         The file.
     """
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set at run time
-    curves = [each.history for each in callbacks if isinstance(each, LearningCurves)]
     parameters = sum(each.numel() for each in model.parameters())
     path = run_folder(trainer) / FILE
     write_json(
         path,
         {
             "scores": scores,
-            "curves": curves[0] if curves else {},
-            "epochs": epochs,
+            "curves": training.curves,
+            "epochs": training.epochs,
             "parameters": parameters,
             "weights": model.weights if isinstance(model, SupervisedModule) else parameters,
-            "seconds": seconds,
+            "seconds": training.seconds,
             "device": device(trainer),
             "commit": commit(),
         },

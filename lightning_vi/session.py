@@ -29,8 +29,8 @@ class Session:
     def __init__(self, trainer: Trainer, model: LightningModule, datamodule: LightningDataModule) -> None:
         if trainer.precision in ("16-true", "bf16-true"):
             raise UserError(
-                f"trainer.precision (={trainer.precision}) keeps the weights in 16 bits, too few for the small sigma of "
-                f"a posterior. Choose {trainer.precision.replace('true', 'mixed')}."
+                f"trainer.precision (={trainer.precision}) keeps the weights in 16 bits, too few for the small sigma "
+                f"of a posterior. Choose {trainer.precision.replace('true', 'mixed')}."
             )
         self.trainer, self.model, self.datamodule = trainer, model, datamodule
 
@@ -66,14 +66,12 @@ class Session:
             elbo = {name: float(logged[name]) for name in ("train/elbo",) if name in logged}
             epochs, path = self.trainer.current_epoch, self._saved(test_checkpoint)
         seconds = time.monotonic() - start
-        # Noted here too, since a callback's state is read once more from the checkpoint that is tested.
-        timers = [each for each in self.trainer.callbacks if isinstance(each, Timer)]  # type: ignore[attr-defined]
-        training = timers[0].time_elapsed() if timers else seconds
+        training = run_results.training(self.trainer, epochs, seconds)
 
         # Without a file, as in a trial run, the weights are tested as they stand.
         scores = {} if test_checkpoint == "none" else self._final_scores(path)
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]  # set at run time
-            run_results.write(self.trainer, self.model, scores, epochs, training)
+            run_results.write(self.trainer, self.model, scores, training)
         self._show({**scores, **elbo}, path, {"wall time": summary.duration(seconds)})
 
     def _start_from(self, path: Path) -> None:

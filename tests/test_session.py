@@ -92,16 +92,29 @@ def test_fit_ends_with_the_table_of_the_final_epoch(capsys: pytest.CaptureFixtur
     assert (run_folder(0) / "config.yaml").is_file()
 
 
-def test_last_is_the_final_epoch_and_best_the_best(capsys: pytest.CaptureFixture[str]) -> None:
+def best_is_first() -> None:
+    """A configuration, own.yaml."""
     # Both kinds of callbacks as shipped, but with the first epoch, which has the largest NLL, as the best.
     shipped = yaml.safe_load(named_configs.packaged()[named_configs.DEFAULTS].read_text())["trainer"]["callbacks"]
     for each in shipped:
         if each.get("init_args", {}).get("monitor"):
             each["init_args"]["mode"] = "max"
     Path("own.yaml").write_text(yaml.safe_dump({"trainer": {"callbacks": shipped}}))
+
+
+def test_last_is_the_final_epoch_and_best_the_best(capsys: pytest.CaptureFixture[str]) -> None:
+    best_is_first()
     assert fit("--trainer.max_epochs=2", "--config=own.yaml") == 0
     assert (load(0, "best")["epoch"], load(0)["epoch"]) == (0, 1)
     assert table(capsys.readouterr().out)["checkpoint"].endswith("last.ckpt")
+
+
+def test_results_have_the_curves_of_all_epochs_whatever_is_tested() -> None:
+    best_is_first()
+    assert fit("--trainer.max_epochs=3", "--config=own.yaml", "--test_checkpoint=best") == 0
+    assert load(0, "best")["epoch"] == 0
+    curves = load_results(0)["curves"]
+    assert list(curves["train/loss"]) == list(curves["val/nll"]) == ["1", "2", "3"]
 
 
 def test_a_last_that_is_not_of_the_final_epoch_is_not_reported(capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,8 @@ def keep_plain(module: LightningModule) -> None:
 
 
 def _is_plain(value: object) -> bool:
-    if isinstance(value, list | tuple):
+    if type(value) in (list, tuple):
+        assert isinstance(value, list | tuple)
         return all(_is_plain(item) for item in value)
-    return value is None or isinstance(value, bool | int | float | str)
+    # Of no derived type: NumPy's float64 is a float, and no checkpoint that is read as data may hold one.
+    return value is None or type(value) in (bool, int, float, str)

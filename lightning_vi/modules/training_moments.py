@@ -1,5 +1,7 @@
 """Mean and variance of the training inputs, which a decoder starts from."""
 
+from typing import Any
+
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
@@ -7,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from lightning_vi.encoder_decoder import EncoderDecoder
 from lightning_vi.errors import UserError
+from lightning_vi.modules.inputs import inputs_of
 
 
 def start_at_training_moments(model: EncoderDecoder, trainer: Trainer) -> None:
@@ -16,15 +19,15 @@ def start_at_training_moments(model: EncoderDecoder, trainer: Trainer) -> None:
         model.start_at(*(each.to(model.offset) for each in training_moments(trainer.train_dataloader.dataset)))
 
 
-def training_moments(dataset: Dataset[tuple[Tensor, ...]]) -> tuple[Tensor, Tensor]:
-    """Mean and variance of each input dimension, both (D,), of a data set of (input, ...) tuples.
+def training_moments(dataset: Dataset[Any]) -> tuple[Tensor, Tensor]:
+    """Mean and variance of each input dimension, both (D,), of a data set of inputs, or of (input, ...) tuples.
 
     Raises:
         UserError: If it is empty.
     """
     count, total, squares = 0, torch.zeros(()), torch.zeros(())
-    for inputs, *_ in DataLoader(dataset, batch_size=1000):
-        rows = inputs.flatten(start_dim=1).double()
+    for batch in DataLoader(dataset, batch_size=1000):
+        rows = inputs_of(batch).flatten(start_dim=1).double()
         count += len(rows)
         total = total.to(rows) + rows.sum(dim=0)
         squares = squares.to(rows) + rows.square().sum(dim=0)

@@ -1,4 +1,6 @@
+import copy
 import math
+import pickle
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,26 @@ def test_train_elbo_is_that_of_the_training_set(batch_size: int, beta: float) ->
     kl = float(truth.kl[0].sum(dim=-1).mean())
     assert logged["train/kl"] == pytest.approx(kl, rel=1e-5)
     assert logged["train/loss"] == pytest.approx(float(truth.reconstruction.mean()) + beta * kl, rel=1e-5)
+
+
+@pytest.mark.parametrize(("beta", "free_bits"), [(4.0, 0.0), (1.0, 2.0), (0.5, 20.0)], ids=lambda value: f"{value:g}")
+def test_beta_and_free_bits_change_the_loss_and_no_figure_that_is_reported(beta: float, free_bits: float) -> None:
+    def logged(objective: ELBO) -> tuple[VAE, dict[str, float]]:
+        module, run = vae(objective=objective), trainer()
+        run.fit(module, DataLoader(bits(), 23), DataLoader(bits(), 23))
+        return module, {name: float(value) for name, value in run.callback_metrics.items()}
+
+    _, plain = logged(ELBO())
+    module, other = logged(ELBO(beta=Constant(beta), free_bits=free_bits))
+    loss = other.pop("train/loss")
+    assert plain.pop("train/loss") == pytest.approx(-plain["train/elbo"], rel=1e-6)
+    assert {"train/elbo", "train/kl", "train/reconstruction", "val/elbo", "val/kl", "val/nll"} <= plain.keys()
+    assert other == plain
+    kl = evaluate(module.model, bits().tensors[0], 1).kl[0].mean(dim=0)  # in closed form, and averaged over the batch
+    assert (kl < free_bits).sum() == {0.0: 0, 2.0: 1, 20.0: 2}[free_bits]
+    complexity = beta * float(kl.clamp(min=free_bits).sum())
+    assert loss == pytest.approx(plain["train/reconstruction"] + complexity, rel=1e-5)
+    assert abs(loss + plain["train/elbo"]) > 1.0
 
 
 def test_training_reaches_the_optimum_of_probabilistic_pca() -> None:
@@ -174,6 +196,29 @@ def test_a_checkpoint_rebuilds_it(tmp_path: Path) -> None:
     other = VAE.load_from_checkpoint(tmp_path / "last.ckpt", weights_only=True, encoder=small, decoder=small)
     assert other.val_draws == 3
     assert torch.equal(weights(module), weights(other))
+
+
+@pytest.mark.parametrize(
+    "objective", [ELBO(2, beta=Linear(5.0), free_bits=0.1), IWAE(3), DReG(3)], ids=lambda each: type(each).__name__
+)
+def test_copies_and_pickles_go_on_as_the_module_itself(objective: Bound) -> None:
+    upper = [StochasticLayer(2, small, small)]
+    module = vae(objective=objective, upper=upper, corruption=Masking(), optimizer=partial(torch.optim.Adam, lr=0.01))
+    loader, ends = DataLoader(bits(), 5), []
+    trainer().fit(module, loader)
+    trainer().test(module, loader, verbose=False)  # whose noting of latent variables is copied too
+    twins = copy.deepcopy(module), pickle.loads(pickle.dumps(module))
+    shown = repr(module)
+    assert "VAE(" in shown
+    assert "MLP(" in shown
+    for each in (module, *twins):
+        assert repr(each) == shown
+        assert dict(each.hparams) == dict(module.hparams)
+        seed_everything(2, verbose=False)
+        trainer().fit(each, loader)
+        ends.append((weights(each), each.evaluate(bits().tensors[0], 3).nll))
+    for end in ends[1:]:
+        torch.testing.assert_close(end, ends[0], rtol=0, atol=0)
 
 
 def test_the_encoder_sees_the_corrupted_input_in_training_alone() -> None:

@@ -1,0 +1,77 @@
+"""What modules do with their record, its resumption inside an epoch among it, is in their own tests."""
+
+import pytest
+import torch
+from lightning.pytorch import Callback, LightningModule
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lightning_vi.modules.epoch_record import EpochRecord
+from tests.bare_trainer import trainer
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
+
+
+class Counting(LightningModule):
+    """Its figures are n and n^2 at the n-th step of all epochs, counted from 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+        self.record = EpochRecord(figures=2)
+        self.step = 0
+        self.means: list[list[float] | None] = []
+
+    def configure_callbacks(self) -> list[Callback]:
+        return self.record.unless_there(self.trainer)
+
+    def training_step(self, batch: list[Tensor], batch_idx: int) -> Tensor:
+        loss = self.weight + self.step
+        self.record.add(loss, loss.square())
+        self.step += 1
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        means = self.record.means()
+        self.means.append(None if means is None else means.tolist())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+LOADER = DataLoader(TensorDataset(torch.zeros(23, 1)), 5)  # five steps an epoch
+FIRST = [2.0, (0 + 1 + 4 + 9 + 16) / 5]
+SECOND = [7.0, (25 + 36 + 49 + 64 + 81) / 5]
+
+
+@pytest.mark.parametrize("accumulated", [1, 2])
+def test_means_are_those_of_an_epochs_steps(accumulated: int) -> None:
+    module = Counting()
+    trainer(max_epochs=2, accumulate_grad_batches=accumulated).fit(module, LOADER)
+    assert module.means == [FIRST, SECOND]
+    assert (module.record.epoch.batches, module.record.epoch.visited) == (5, 23)
+
+
+def test_the_steps_of_a_limited_epoch_are_fewer() -> None:
+    module = Counting()
+    trainer(max_epochs=2, limit_train_batches=2).fit(module, LOADER)
+    assert module.means == [[0.5, 0.5], [2.5, 6.5]]
+
+
+@pytest.mark.parametrize(("steps", "means"), [(4, [None]), (5, [FIRST]), (9, [FIRST, None]), (10, [FIRST, SECOND])])
+def test_an_epoch_that_is_cut_short_has_no_means(steps: int, means: list[list[float] | None]) -> None:
+    module = Counting()
+    trainer(max_epochs=-1, max_steps=steps).fit(module, LOADER)
+    assert module.means == means
+
+
+def test_a_trainer_has_the_record_once_however_often_it_trains(caplog: pytest.LogCaptureFixture) -> None:
+    module, run = Counting(), trainer()
+    with caplog.at_level("INFO"):
+        run.fit(module, LOADER)
+        run.fit_loop.max_epochs = 2
+        run.fit(module, LOADER)
+    assert "max_epochs=2" in caplog.text
+    assert "EpochRecord" not in caplog.text  # as one that takes its own place would be told
+    assert module.means == [FIRST, SECOND]
+    assert run.callbacks.count(module.record) == 1  # type: ignore[attr-defined]  # set at run time
