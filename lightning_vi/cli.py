@@ -21,12 +21,14 @@ from lightning.pytorch.plugins.io import CheckpointIO
 # The packages of classes are imported for their names, which jsonargparse knows once the classes are defined.
 from lightning_vi import (  # noqa: F401
     __version__,
+    adversarial,
     datamodules,
     estimators,
     likelihoods,
     modules,
     named_configs,
     networks,
+    noise_priors,
     plugins,
     posteriors,
     priors,

@@ -35,6 +35,8 @@ WARNINGS = (
     r"The number of training batches .* is smaller than the logging interval",
     # As it must when a run is resumed: every run has a folder of its own.
     r"The dirpath has changed from",
+    # Which is what everybody expects of a checkpoint.
+    r"Using ModelCheckpoint with manual optimization and every_n_train_steps, but no pre-optimization state",
     # With `validation_size: 0` there is nothing to monitor, and no best epoch.
     r"`ModelCheckpoint\(monitor='val/\w+'\)` could not find the monitored key",
 )

@@ -25,6 +25,8 @@ LABELS = {
     "elbo": ("ELBO per example", "{:.4f} nats"),
     "reconstruction": ("reconstruction error per example", "{:.4f} nats"),
     "kl": ("KL per example", "{:.4f} nats"),
+    "real": ("D(x)", "{:.3f}"),
+    "fake": ("D(G(z))", "{:.3f}"),
     "active_units": ("active latent variables", "{:.0f}"),
     "active_units_2": ("active latent variables, layer 2", "{:.0f}"),
 }

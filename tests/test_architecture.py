@@ -9,11 +9,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"errors", "functional", "plots"},
-    {"noise", "priors", "posteriors", "likelihoods", "weighting", "schedules", "networks", "annealing", "corruptions"},
-    {"reparameterisation", "bayesian", "encoder_decoder", "deterministic_model", "latent_model"},
+    {"noise", "priors", "posteriors", "likelihoods", "weighting", "schedules", "networks", "annealing", "corruptions"}
+    | {"adversarial", "noise_priors"}
+    | {"mnist_features"},
+    {"reparameterisation", "bayesian", "encoder_decoder", "deterministic_model", "latent_model", "generator_model"},
     {"estimators", "objectives", "predictive", "pruning", "bounds", "marginal", "codes"}
     | {"latent_space", "latent_paths", "latent_pictures"},
-    {"metrics", "latent_scores", "modules"},
+    {"metrics", "latent_scores", "image_report", "feature_scores", "image_scores", "modules"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 FILES = sorted(

@@ -18,7 +18,8 @@ class DigitNetwork(nn.Module):
     Attributes:
         features: From images (B, C, H, W) to features (B, num_features), not negative.
         output: From features (B, num_features) to outputs (B, output_size), the logits of a classifier.
-        num_features: Number of features, under the name by which torchmetrics asks for it.
+        input_shape: (C, H, W), channels, height and width of an image.
+        num_features: Number of features.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class DigitNetwork(nn.Module):
         self.features = nn.Sequential(layers)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(num_features, output_size)
-        self.num_features = num_features
+        self.input_shape, self.num_features = tuple(input_shape), num_features
         for layer in (*self.features, self.output):
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 he_normal_(layer, gain(nn.ReLU()))

@@ -1,5 +1,5 @@
 from lightning.pytorch import LightningModule
-from torch import Generator, Tensor, stack
+from torch import Generator, Tensor, nn, stack
 
 # Evaluation draws the same noise in every epoch and leaves the training's stream alone.
 _EVALUATION_SEED = 0x5EED
@@ -15,6 +15,6 @@ def evaluation_noise(module: LightningModule, batch_idx: int) -> Generator:
     return Generator(module.device).manual_seed(_EVALUATION_SEED + (batch_idx << 16) + module.global_rank)
 
 
-def loss_of_none(module: LightningModule) -> Tensor:
+def loss_of_none(module: nn.Module) -> Tensor:
     """0, shape (), of a last block with fewer examples than devices: for DDP every parameter has its gradient."""
     return 0.0 * stack([each.sum() for each in module.parameters()]).sum()

@@ -6,5 +6,8 @@ from lightning_vi.networks.convolutional import ConvolutionalDecoder as Convolut
 from lightning_vi.networks.convolutional import ConvolutionalEncoder as ConvolutionalEncoder
 from lightning_vi.networks.dropconnect import DropConnect as DropConnect
 from lightning_vi.networks.lenet import LeNet as LeNet
+from lightning_vi.networks.maxout import MaxoutMLP as MaxoutMLP
 from lightning_vi.networks.mlp import MLP as MLP
 from lightning_vi.networks.network import Network as Network
+from lightning_vi.networks.residual import Residual as Residual
+from lightning_vi.networks.spectral_norm import SpectralNorm as SpectralNorm

@@ -34,6 +34,7 @@ class ConvolutionalEncoder(nn.Sequential):
         output_size: int,
         channels: Sequence[int] = (32, 64),
         activation: Callable[[], nn.Module] = nn.ReLU,
+        normalization: Callable[[int], nn.Module] | None = None,
     ) -> None:
         """A network from images (B, C, H, W) to outputs (B, output_size).
 
@@ -42,6 +43,8 @@ class ConvolutionalEncoder(nn.Sequential):
             output_size: number of outputs.
             channels: number of feature maps of each convolution.
             activation: makes the activation behind a convolution.
+            normalization: makes what stands in front of the activation of all convolutions but the first, of its number
+                of feature maps, e.g. `torch.nn.BatchNorm2d`; None for nothing.
 
         Raises:
             UserError: unless the input is an image that can be halved as often as there are convolutions.
@@ -58,6 +61,8 @@ class ConvolutionalEncoder(nn.Sequential):
         maps = (input_shape[0], *channels)
         for number in range(1, len(maps)):
             layers[f"conv{number}"] = nn.Conv2d(maps[number - 1], maps[number], KERNEL, STRIDE, PADDING)
+            if normalization is not None and number > 1:
+                layers[f"normalization{number}"] = normalization(maps[number])
             layers[f"activation{number}"] = activation()
         layers["flatten"] = nn.Flatten()
         layers["output"] = nn.Linear(maps[-1] * height * width, output_size)
@@ -85,6 +90,7 @@ class ConvolutionalDecoder(nn.Sequential):
         image_size: tuple[int, int] = (28, 28),
         channels: Sequence[int] = (64, 32),
         activation: Callable[[], nn.Module] = nn.ReLU,
+        normalization: Callable[[int], nn.Module] | None = None,
     ) -> None:
         """A network from codes (B, *input_shape), which it flattens, to outputs (B, output_size).
 
@@ -94,6 +100,8 @@ class ConvolutionalDecoder(nn.Sequential):
             image_size: (H, W), height and width of the image.
             channels: number of feature maps that each transposed convolution takes.
             activation: makes the activation in front of a transposed convolution.
+            normalization: makes what stands in front of an activation, of its number of feature maps, e.g.
+                `torch.nn.BatchNorm2d`; None for nothing.
 
         Raises:
             UserError: unless the outputs make an image that can be halved as often as there are convolutions.
@@ -111,12 +119,16 @@ class ConvolutionalDecoder(nn.Sequential):
 
         layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
         layers["linear"] = nn.Linear(math.prod(input_shape), channels[0] * height * width)
-        layers["activation1"] = activation()
         layers["unflatten"] = nn.Unflatten(1, (channels[0], height, width))
+        if normalization is not None:
+            layers["normalization1"] = normalization(channels[0])
+        layers["activation1"] = activation()
         for number in range(1, len(channels)):
             layers[f"conv{number}"] = nn.ConvTranspose2d(
                 channels[number - 1], channels[number], KERNEL, STRIDE, PADDING
             )
+            if normalization is not None:
+                layers[f"normalization{number + 1}"] = normalization(channels[number])
             layers[f"activation{number + 1}"] = activation()
         layers["output"] = nn.ConvTranspose2d(channels[-1], output_size // pixels, KERNEL, STRIDE, PADDING)
         layers["flatten_image"] = nn.Flatten()

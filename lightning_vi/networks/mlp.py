@@ -28,6 +28,7 @@ class MLP(nn.Sequential):
         input_dropout: float = 0.0,
         dropout: float = 0.0,
         linear: Callable[[int, int], nn.Linear] = nn.Linear,
+        normalization: Callable[[int], nn.Module] | None = None,
     ) -> None:
         """A network from inputs (B, *input_shape), which it flattens, to outputs (B, output_size).
 
@@ -40,6 +41,8 @@ class MLP(nn.Sequential):
             dropout: probability that a hidden unit is dropped.
             linear: makes a hidden layer of its numbers of inputs and outputs, e.g. `DropConnect`. The
                 output layer is always `torch.nn.Linear`.
+            normalization: makes what stands between a hidden layer and its activation of its number of units, e.g.
+                `torch.nn.BatchNorm1d`; None for nothing.
 
         Raises:
             UserError: for a size below 1 or a probability outside [0, 1).
@@ -60,6 +63,8 @@ class MLP(nn.Sequential):
         units = math.prod(input_shape)
         for number, width in enumerate(hidden, start=1):
             layers[f"linear{number}"] = linear(units, width)
+            if normalization is not None:
+                layers[f"normalization{number}"] = normalization(width)
             layers[f"activation{number}"] = activation()
             if dropout:
                 layers[f"dropout{number}"] = nn.Dropout(dropout)
