@@ -1,5 +1,6 @@
 """Pictures, predictions and progress, as Lightning callbacks."""
 
+from lightning_vi.callbacks.generated_images import GeneratedImages as GeneratedImages
 from lightning_vi.callbacks.interpolations import Interpolations as Interpolations
 from lightning_vi.callbacks.latent_codes import LatentCodes as LatentCodes
 from lightning_vi.callbacks.latent_manifold import LatentManifold as LatentManifold

@@ -61,7 +61,7 @@ class DeterministicModel(EncoderDecoder):
 
     def decode(self, latents: Tensor) -> Tensor:
         """See `EncoderDecoder.decode`."""
-        return map_rows(self.decoder, latents) + self.offset
+        return self.placed(map_rows(self.decoder, latents))
 
     def reconstruct(self, inputs: Tensor) -> Tensor:
         """Outputs (B, output_size) for the codes of inputs (B, ...)."""

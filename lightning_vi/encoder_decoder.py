@@ -30,14 +30,18 @@ class EncoderDecoder(nn.Module, ABC):
 
     Attributes:
         offset: Constant added to the decoder's outputs, shape (output_size,); zero unless :meth:`start_at` sets it.
+        scale: What they are multiplied with before, of the same shape; None for nothing, as the likelihood says.
     """
 
     offset: Tensor
+    scale: Tensor | None
 
     def __init__(self, input_shape: Sequence[int], code_size: int, likelihood: Likelihood) -> None:
         super().__init__()
         self.input_shape, self.code_size, self.likelihood = tuple(input_shape), code_size, likelihood
-        self.register_buffer("offset", torch.zeros(likelihood.output_size(math.prod(self.input_shape))))
+        size = math.prod(self.input_shape)
+        self.register_buffer("offset", torch.zeros(likelihood.output_size(size)))
+        self.register_buffer("scale", likelihood.scale_of(torch.ones(size)))
 
     @abstractmethod
     def encode(self, inputs: Tensor) -> Encoded:
@@ -46,6 +50,10 @@ class EncoderDecoder(nn.Module, ABC):
     @abstractmethod
     def decode(self, latents: Tensor) -> Tensor:
         """Outputs that make p(x | h) with the likelihood: (..., output_size) for latents (..., D)."""
+
+    def placed(self, outputs: Tensor) -> Tensor:
+        """What a decoder's network gives, (..., output_size), as the likelihood takes it."""
+        return outputs + self.offset if self.scale is None else torch.addcmul(self.offset, outputs, self.scale)
 
     def expected(self, outputs: Tensor) -> Tensor:
         """Means of p(x | h), (..., *input_shape), for outputs (..., output_size)."""
@@ -56,8 +64,11 @@ class EncoderDecoder(nn.Module, ABC):
         """Make p(x | h) start at given moments of the data, each of shape (prod(input_shape),).
 
         This is what a bias of the decoder's last layer at the logit of the mean does, for any decoder that starts
-        near 0.
+        near 0. Where the likelihood says so, outputs are learnt in units of the data's standard deviations.
         """
+        scale = self.likelihood.scale_of(variance)
+        if self.scale is not None and scale is not None:
+            self.scale.copy_(scale)
         self.offset.copy_(self.likelihood.outputs_of(mean, variance))
 
 

@@ -143,7 +143,7 @@ class LatentModel(EncoderDecoder):
 
     def decode(self, latents: Tensor) -> Tensor:
         """See `EncoderDecoder.decode`; of p(x | h_1)."""
-        return map_rows(self.decoders[0], latents) + self.offset
+        return self.placed(map_rows(self.decoders[0], latents))
 
     def draw(
         self,

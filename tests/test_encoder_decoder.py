@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -40,10 +42,26 @@ class Trivial(EncoderDecoder):
 def test_it_starts_at_the_moments_of_the_data(likelihood: Likelihood) -> None:
     model = Trivial((1, 2, 3), 1, likelihood)
     assert not model.offset.any()
-    mean = torch.linspace(0.2, 0.7, 6)
-    model.start_at(mean, torch.full((6,), 0.01))
-    torch.testing.assert_close(model.likelihood(model.decode(torch.zeros(4, 1))).mean, mean.expand(4, -1))
-    assert [*model.state_dict()] == ["offset"]
+    mean, variance = torch.linspace(0.2, 0.7, 6), torch.linspace(0.01, 0.2, 6)
+    model.start_at(mean, variance)
+    distribution = model.likelihood(model.placed(torch.zeros(4, len(model.offset))))
+    torch.testing.assert_close(distribution.mean, mean.expand(4, -1))
+    if isinstance(likelihood, HeteroscedasticGaussian):
+        torch.testing.assert_close(distribution.variance, variance.expand(4, -1))
+    assert [*model.state_dict()] == (["offset"] if model.scale is None else ["offset", "scale"])
+
+
+def test_outputs_are_learnt_in_units_of_the_data_where_the_likelihood_says_so() -> None:
+    model = Trivial((3,), 1, HeteroscedasticGaussian(minimum_sigma=0.01))
+    mean, variance = torch.tensor([0.0, 0.5, 1.0]), torch.tensor([0.0001, 0.01, 1.0])
+    model.start_at(mean, variance)
+    outputs = torch.tensor([1.0, 2.0, -1.0, 0.0, 0.0, math.log(2.0)])
+    distribution = model.likelihood(model.placed(outputs))
+    torch.testing.assert_close(distribution.mean, torch.tensor([0.01, 0.7, 0.0]))
+    # The floor is part of the variance that they start at; none is left for what does not vary beyond it.
+    torch.testing.assert_close(
+        distribution.variance, torch.tensor([0.0001, 0.01, 2.0 * (1.0 - 0.0001) + 0.0001]), rtol=1e-4, atol=1e-7
+    )
 
 
 def test_it_is_abstract() -> None:

@@ -58,12 +58,16 @@ class HeteroscedasticGaussian(Likelihood):
         return dist.Independent(dist.Normal(mean, sigma, validate_args=False), 1, validate_args=False)
 
     def outputs_of(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """See `Likelihood.outputs_of`: the means, and everywhere the logarithm of the mean variance.
+        """See `Likelihood.outputs_of`: the means, and the logarithms of the variances above the floor's."""
+        return torch.cat((mean, torch.log((variance - self.minimum_sigma**2).clamp(min=1e-8))))
 
-        A variance of its own would give a dimension that hardly varies a density, and gradients, beyond all bounds.
+    def scale_of(self, variance: Tensor) -> Tensor:
+        """See `Likelihood.scale_of`: standard deviations for the means, 1 for the logarithms.
+
+        A dimension that hardly varies has a narrow density. In its own units any disturbance of its mean by a latent
+        variable would cost so much that the variable would not be used.
         """
-        rho = torch.log((variance.mean() - self.minimum_sigma**2).clamp(min=1e-6)).expand_as(mean)
-        return torch.cat((mean, rho))
+        return torch.cat((variance.clamp(min=1e-8).sqrt(), torch.ones_like(variance)))
 
     def extra_repr(self) -> str:
         """See `torch.nn.Module.extra_repr`."""

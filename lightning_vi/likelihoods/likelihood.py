@@ -56,6 +56,13 @@ class Likelihood(nn.Module, ABC):
         """
         raise UserError(f"{type(self).__name__}: no outputs for a mean and a variance; it must define outputs_of.")
 
+    def scale_of(self, variance: Tensor) -> Tensor | None:
+        """In what units outputs should be learnt for data of that variance, (D,); shape as of :meth:`outputs_of`.
+
+        None if in their own.
+        """
+        return None
+
     def nll(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """-log p(y | f) for each example, in nats, summed over the dimensions of a target.
 

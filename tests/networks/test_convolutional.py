@@ -114,6 +114,24 @@ def test_copies_pickles_and_state_dicts_compute_the_same(make: Any) -> None:
         assert repr(twin) == repr(net)
 
 
+def test_normalization_stands_in_front_of_activations_but_not_of_an_encoders_first_and_by_default_nowhere() -> None:
+    made: list[tuple[Any, list[str], list[int]]] = [
+        (partial(ConvolutionalEncoder, (1, 8, 8), 3, channels=(6, 5)), ["normalization2"], [5]),
+        (partial(ConvolutionalDecoder, (3,), 64, (8, 8), (6, 5)), ["normalization1", "normalization2"], [6, 5]),
+    ]
+    for make, names, widths in made:
+        children = dict(make(normalization=nn.BatchNorm2d).named_children())
+        found = {name: each.num_features for name, each in children.items() if isinstance(each, nn.BatchNorm2d)}
+        assert found == dict(zip(names, widths, strict=True))
+        order = list(children)
+        for name in names:
+            assert order[order.index(name) + 1] == name.replace("normalization", "activation")
+        assert list(dict(make().named_children())) == [name for name in order if name not in names]
+    net = ConvolutionalDecoder((3,), 64, (8, 8), (6, 5), normalization=nn.BatchNorm2d)
+    net(torch.randn(16, 3)).square().sum().backward()
+    assert all(each.grad is not None for each in net.parameters())
+
+
 def test_they_are_chosen_by_class_path() -> None:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--net", type=Network)

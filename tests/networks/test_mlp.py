@@ -94,6 +94,20 @@ def test_dropout_rates_are_those_asked_for_and_only_hidden_layers_drop_connectio
     ]
 
 
+def test_normalization_stands_in_front_of_the_activation_and_by_default_nowhere() -> None:
+    net = MLP((1, 2, 2), 3, [6, 5], dropout=0.5, normalization=nn.BatchNorm1d)
+    names = [f"{kind}{n}" for n in (1, 2) for kind in ("linear", "normalization", "activation", "dropout")]
+    assert [name for name, _ in net.named_children()] == ["flatten", *names, "output"]
+    widths = {name: each.num_features for name, each in net.named_children() if isinstance(each, nn.BatchNorm1d)}
+    assert widths == {"normalization1": 6, "normalization2": 5}
+    units: list[Tensor] = []
+    net.get_submodule("activation1").register_forward_pre_hook(lambda layer, inputs: units.append(inputs[0]))
+    net(3.0 * torch.randn(500, 1, 2, 2) + 7.0)
+    torch.testing.assert_close(units[0].mean(dim=0), torch.zeros(6), atol=1e-4, rtol=0)
+    torch.testing.assert_close(units[0].var(dim=0, correction=0), torch.ones(6), atol=1e-2, rtol=0)
+    assert not any("normalization" in name for name, _ in MLP((4,), 3, [6, 5]).named_children())
+
+
 def test_a_state_dict_fits_with_and_without_dropout() -> None:
     x = torch.randn(2, 5)
     plain = MLP((5,), 3, [6, 6])
