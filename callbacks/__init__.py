@@ -6,6 +6,7 @@ from lightning_vi.callbacks.latent_codes import LatentCodes as LatentCodes
 from lightning_vi.callbacks.latent_manifold import LatentManifold as LatentManifold
 from lightning_vi.callbacks.latent_traversals import LatentTraversals as LatentTraversals
 from lightning_vi.callbacks.latent_usage import LatentUsage as LatentUsage
+from lightning_vi.callbacks.learned_map import LearnedMap as LearnedMap
 from lightning_vi.callbacks.learning_curves import LearningCurves as LearningCurves
 from lightning_vi.callbacks.prediction_writer import PredictionWriter as PredictionWriter
 from lightning_vi.callbacks.predictive_bands import PredictiveBands as PredictiveBands

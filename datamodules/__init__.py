@@ -2,6 +2,7 @@ from lightning_vi.datamodules.base import InMemoryDataModule as InMemoryDataModu
 from lightning_vi.datamodules.base import Splits as Splits
 from lightning_vi.datamodules.curve import Curve as Curve
 from lightning_vi.datamodules.digits import Digits as Digits
+from lightning_vi.datamodules.gaussian_mixture import GaussianMixture as GaussianMixture
 from lightning_vi.datamodules.in_memory import InMemoryLoader as InMemoryLoader
 from lightning_vi.datamodules.mnist import KMNIST as KMNIST
 from lightning_vi.datamodules.mnist import MNIST as MNIST

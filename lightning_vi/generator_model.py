@@ -47,8 +47,8 @@ class GeneratorModel(nn.Module):
 
     def descend(self, top: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """G(T(h)) flattened, (..., prod(input_shape)), for standard normal h (..., D), see :mod:`noise_priors`."""
-        rows: Tensor = self(self.noise.from_normal(top.flatten(end_dim=-2)))
-        return rows.view(*top.shape[:-1], -1)
+        rows: Tensor = self(self.noise.from_normal(top.reshape(-1, top.shape[-1])))
+        return rows.reshape(*top.shape[:-1], len(self.offset))
 
     def expected(self, outputs: Tensor) -> Tensor:
         """Outputs (..., prod(input_shape)) in the shape of data, (..., *input_shape)."""

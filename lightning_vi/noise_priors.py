@@ -32,6 +32,9 @@ class NoisePrior(ABC):
     def from_normal(self, normal: Tensor) -> Tensor:
         """T(h), elementwise: its distribution is p(z) for h ~ N(0, I)."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(size={self.size})"
+
     def draw(self, count: int, device: torch.device, generator: torch.Generator | None = None) -> Tensor:
         """z ~ p(z), shape (count, D)."""
         return self.from_normal(torch.randn(count, self.size, device=device, generator=generator))

@@ -25,6 +25,7 @@ LABELS = {
     "elbo": ("ELBO per example", "{:.4f} nats"),
     "reconstruction": ("reconstruction error per example", "{:.4f} nats"),
     "kl": ("KL per example", "{:.4f} nats"),
+    "ks": ("Kolmogorov-Smirnov distance", "{:.4f}"),
     "parzen": ("Parzen log-likelihood", "{:.1f} nats"),
     "parzen_se": ("Parzen log-likelihood, standard error", "{:.1f} nats"),
     "parzen_sigma": ("Parzen window's sigma", "{:.3f}"),

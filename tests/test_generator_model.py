@@ -105,3 +105,9 @@ def test_a_network_may_be_given_ready_made_and_copies_compute_the_same() -> None
     for twin in (copy.deepcopy(generator), pickle.loads(pickle.dumps(generator))):
         assert torch.equal(twin(z), generator(z))
         assert repr(twin) == repr(generator)
+
+
+@pytest.mark.parametrize("shape", [(3,), (0, 3), (2, 0, 3)], ids=str)
+def test_latents_may_have_any_leading_dimensions(shape: tuple[int, ...]) -> None:
+    model = GeneratorModel((2, 2), functools.partial(MLP, hidden=[4]), Gaussian(3), bounded=True)
+    assert model.descend(torch.zeros(shape)).shape == (*shape[:-1], 4)

@@ -108,3 +108,66 @@ def test_two_processes_train_the_latent_model_of_one(tmp_path: Path) -> None:
         assert weights == pytest.approx(one[1], rel=1e-3, abs=1e-4)
     assert two[0][1] == two[1][1]
     assert two[0][2] != two[1][2]
+
+
+ADVERSARIAL = """
+import json, sys
+from functools import partial
+import torch
+from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning_vi.adversarial import R1
+from lightning_vi.datamodules import Digits
+from lightning_vi.errors import UserError
+from lightning_vi.modules import GAN
+from lightning_vi.networks import MLP
+from lightning_vi.noise_priors import Gaussian
+
+devices, _, out = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+torch.set_num_threads(1)
+seed_everything(1, verbose=False)
+data = Digits(batch_size=60 // devices, seed=1)
+net = partial(MLP, hidden=[16])
+optimizer = partial(torch.optim.Adam, lr=1e-3)
+module = GAN(
+    data.input_shape, net, net, Gaussian(3), penalty=R1(every=2), discriminator_steps=2, ema=0.9,
+    generator_optimizer=optimizer, discriminator_optimizer=optimizer,
+)
+
+class Noise(Callback):
+    first = None
+    def on_train_batch_start(self, *_):
+        if self.first is None:
+            state = torch.get_rng_state()
+            self.first = torch.randn(3).tolist()
+            torch.set_rng_state(state)
+
+def fit(strategy):
+    noise = Noise()
+    trainer = Trainer(
+        accelerator="cpu", devices=devices, strategy=strategy, max_epochs=2, logger=False, callbacks=[noise],
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    )
+    trainer.fit(module, data)
+    return trainer, noise.first
+
+try:
+    fit("ddp")
+    message = ""
+except UserError as error:
+    message = str(error)
+trainer, noise = fit("ddp_find_unused_parameters_true")
+weights = torch.cat([each.detach().flatten() for each in module.parameters()]).tolist()
+figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
+trainer.test(module, data, verbose=False)
+figures |= {name: float(value) for name, value in trainer.callback_metrics.items()}
+open(f"{out}.{trainer.global_rank}", "w").write(json.dumps([figures, weights, noise, message, module.steps]))
+"""
+
+
+def test_two_processes_keep_both_networks_of_a_gan_alike(tmp_path: Path) -> None:
+    first, second = run(tmp_path, devices=2, sigma=0.0, script=ADVERSARIAL)
+    assert first[1] == second[1]
+    assert first[0] == pytest.approx(second[0])
+    assert first[2] != second[2]
+    assert "Set --trainer.strategy ddp_find_unused_parameters_true" in first[3]
+    assert first[4] == second[4] == {"generator": 21, "discriminator": 42}

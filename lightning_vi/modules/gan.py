@@ -182,7 +182,7 @@ class GAN(LightningModule):
                     term = self.penalty(self.discriminator, real, fake, self.steps["discriminator"])
                     loss = loss if term is None else loss + term
             optimizer.zero_grad()
-            self.manual_backward(loss)
+            self._backward(loss)
             with uncounted(self, optimizer):
                 optimizer.step()
         self.steps["discriminator"] += 1
@@ -197,12 +197,17 @@ class GAN(LightningModule):
             else:
                 loss = self.loss.generator(self.discriminator(self.generator.draw(count)).float())
             optimizer.zero_grad()
-            self.manual_backward(loss)
+            self._backward(loss)
             optimizer.step()
         self.steps["generator"] += 1
         if self.average is not None:
             self.average.update_parameters(self.generator)
         return loss.detach()
+
+    def _backward(self, loss: Tensor) -> None:
+        # Lightning's autocast is that of the whole training step; the backward pass has the types of the forward one.
+        with torch.autocast(self.device.type, enabled=False):
+            self.manual_backward(loss)
 
     def _optimizers(self) -> tuple[LightningOptimizer, LightningOptimizer]:
         optimizers = self.optimizers()

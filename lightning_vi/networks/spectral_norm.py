@@ -9,6 +9,8 @@ from lightning_vi.networks.network import Network
 class SpectralNorm(nn.Sequential):
     """A network whose linear and convolutional layers have weights of spectral norm 1, estimated by power iteration.
 
+    PyTorch cannot pickle such networks; their state and copies are as those of others.
+
     References:
         Miyato, Kataoka, Koyama, Yoshida 2018, Spectral Normalization for Generative Adversarial Networks, section 2.1.
     """

@@ -92,7 +92,7 @@ def test_second_derivatives_reach_every_weight(kind: type[Penalty]) -> None:
     def value() -> float:
         slopes = torch.func.vmap(torch.func.grad(lambda row: twin(row[None]).sum()))(x.double()).norm(dim=-1)
         each = slopes.square() / 2 if kind is R1 else (slopes - 1).square()
-        return 2.0 * float(each.mean())
+        return 2.0 * float(each.mean().detach())
 
     term = required(kind(2.0, every=1)(f, x, x, 0))
     assert term.item() == pytest.approx(value(), rel=1e-5)

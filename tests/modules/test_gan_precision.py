@@ -1,0 +1,89 @@
+"""A GAN's two optimizers share one loss scale: each network's update is that of a training without any."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.plugins import MixedPrecision
+from torch import Tensor
+
+from lightning_vi.adversarial import R1, NonSaturating
+from lightning_vi.modules import GAN
+from tests.bare_trainer import trainer
+from tests.modules.test_gan import gan, loader
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers", "ignore:You defined a `validation_step` but have no `val_dataloader`"
+)
+
+
+class Scaled(MixedPrecision):
+    """The scale of fp16 training; what is computed stays in fp32, so that updates can be compared to the bit."""
+
+    def __init__(self) -> None:
+        super().__init__("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=3))
+
+    def autocast_context_manager(self) -> torch.autocast:
+        return torch.autocast("cpu", enabled=False)
+
+
+class Finite(torch.optim.SGD):
+    """Leaves out a step whose gradients are not finite, as a loss scale does."""
+
+    def step(self, closure: Any = None) -> Any:
+        assert closure is not None
+        closure()
+        gradients = [each.grad for group in self.param_groups for each in group["params"]]
+        return super().step() if all(each.isfinite().all() for each in gradients) else None
+
+
+class Overflowing(NonSaturating):
+    """The losses of one network overflow at its second step."""
+
+    def __init__(self, network: str) -> None:
+        self.network = network
+        self.calls = {"discriminator": 0, "generator": 0}
+
+    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
+        return super().discriminator(real, fake) * self._factor("discriminator")
+
+    def generator(self, fake: Tensor) -> Tensor:
+        return super().generator(fake) * self._factor("generator")
+
+    def _factor(self, network: str) -> float:
+        self.calls[network] += 1
+        return float("inf") if self.network == network and self.calls[network] == 2 else 1.0
+
+
+def trained(scaled: bool, **options: Any) -> GAN:
+    module = gan(penalty=R1(every=2), **options)
+    torch.manual_seed(3)
+    run = trainer(max_epochs=2, plugins=[Scaled()]) if scaled else trainer(max_epochs=2)
+    run.fit(module, loader())
+    return module
+
+
+@pytest.mark.parametrize("clip", [None, 0.05])
+@pytest.mark.parametrize("overflowing", ["none", "discriminator", "generator"])
+def test_a_loss_scale_changes_no_update(overflowing: str, clip: float | None) -> None:
+    weights = []
+    for scaled in (False, True):
+        optimizer = partial(torch.optim.SGD if scaled else Finite, lr=0.1)
+        module = trained(
+            scaled,
+            loss=Overflowing(overflowing),
+            gradient_clip_norm=clip,
+            generator_optimizer=optimizer,
+            discriminator_optimizer=optimizer,
+        )
+        weights.append(module.state_dict())
+        assert module.steps == {"generator": 10, "discriminator": 10}
+    torch.testing.assert_close(weights[1], weights[0], rtol=1e-6, atol=1e-7)
+    assert all(bool(each.isfinite().all()) for each in weights[1].values())
+
+
+def test_clipping_is_refused_where_the_optimizer_unscales_by_itself() -> None:
+    fused = partial(torch.optim.Adam, lr=0.01, fused=True)
+    with pytest.raises(RuntimeError, match="does not allow for gradient clipping"):
+        trained(True, gradient_clip_norm=0.1, generator_optimizer=fused, discriminator_optimizer=fused)
