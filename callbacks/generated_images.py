@@ -14,6 +14,7 @@ from lightning_vi.image_scores import ImageScores, digit_scores
 from lightning_vi.latent_space import Generative, NothingToDraw, generative, prior_samples, require_images
 
 SEED = 0
+DIGIT = (1, 28, 28)
 BLOCK = 1000  # images that are generated at once
 
 
@@ -43,7 +44,7 @@ class GeneratedImages(Callback):
     Args:
         count: Number of generated images; figures are comparable at the same number only.
         digits: Whether the data are MNIST's digits: then features and classes are measured, by the network that comes
-            with the package.
+            with the package. Of images of another size never.
         every_n_epochs: Of training, to measure on validation images; 0 for never.
         val_count: Number of generated images there.
 
@@ -99,7 +100,7 @@ class GeneratedImages(Callback):
             compared = test if split == "test" else validation
             if len(compared) == 0:
                 raise NothingToDraw(f"there are no images in the {split} split")
-            make = digit_scores if self.digits else ImageScores
+            make = digit_scores if self.digits and test.shape[1:] == DIGIT else ImageScores
             self._measures[split] = make(training, validation if len(validation) else training, compared)
         return self._measures[split]
 

@@ -40,6 +40,8 @@ def few_draws(config: str) -> list[str]:
 
 def expected_figures(config: str) -> set[str]:
     figures = {"learning_curves"}
+    if config.startswith("gan"):
+        return figures | {"learned_map" if "1d" in config else "prior_samples"}
     if config.startswith(("ae", "vae", "iwae")):
         figures |= {"reconstructions", "latent_codes"}
         figures |= set() if config.startswith("ae") else {"prior_samples", "latent_usage"}
@@ -53,12 +55,15 @@ def expected_figures(config: str) -> set[str]:
 
 def run(config: str, *args: str) -> Path:
     """Train, then test and predict from the checkpoint; the folder of the training."""
-    options = [f"--config={config}", *SHORT, *few_draws(config), *args]
+    # Two minibatches are too few for a generator's step behind every fifth.
+    steps = ["--model.discriminator_steps=1"] if config.startswith("gan") else []
+    options = [f"--config={config}", *SHORT, *few_draws(config), *steps, *args]
     assert main(["fit", *options]) == 0
-    for command in ("test", "predict"):
-        assert main([command, *options, "--ckpt_path=last"]) == 0
+    assert main(["test", *options, "--ckpt_path=last"]) == 0
     runs = Path("runs") / config.removesuffix(".yaml")
-    assert len(list(runs.glob("*/predictions.csv"))) == 1
+    predicts = not config.startswith("gan")
+    assert main(["predict", *options, "--ckpt_path=last"]) == (0 if predicts else 2)
+    assert len(list(runs.glob("*/predictions.csv"))) == predicts
     return runs / "version_0"
 
 
@@ -67,7 +72,7 @@ def test_runs_without_downloads(config: str) -> None:
     folder = run(config, *(["--data=Digits"] if config in ON_MNIST else []))
     figures = {path.stem for path in (folder / "figures").glob("*.png")}
     assert figures == expected_figures(config)
-    validated = config not in WITHOUT_VALIDATION
+    validated = config not in WITHOUT_VALIDATION and not config.startswith("gan")
     names = {"best.ckpt", "last.ckpt"} if validated else {"last.ckpt"}
     assert {path.name for path in (folder / "checkpoints").iterdir()} == names
 

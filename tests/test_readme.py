@@ -31,6 +31,7 @@ def test_commands_stand_alone_in_the_first_block_of_their_heading() -> None:
 
 def test_names_in_the_table_exist() -> None:
     from lightning_vi import (
+        adversarial,
         annealing,
         bounds,
         callbacks,
@@ -40,6 +41,7 @@ def test_names_in_the_table_exist() -> None:
         likelihoods,
         modules,
         networks,
+        noise_priors,
         posteriors,
         priors,
         schedules,
@@ -47,7 +49,7 @@ def test_names_in_the_table_exist() -> None:
     )
 
     packages = [callbacks, datamodules, estimators, likelihoods, modules, networks, posteriors, priors]
-    packages += [annealing, bounds, corruptions]
+    packages += [adversarial, annealing, bounds, corruptions, noise_priors]
     known = {name for package in [*packages, schedules, weighting] for name in vars(package)}
     table = README.split("| there is | names |")[1].split("\n\n")[0]
     names = set(re.findall(r"`([A-Z]\w+)`", table))

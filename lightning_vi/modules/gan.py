@@ -245,6 +245,14 @@ class GAN(LightningModule):
         """Judge a batch of the test split."""
         self._judge("test", batch, batch_idx)
 
+    def predict_step(self, batch: Batch, batch_idx: int) -> None:
+        """Refused.
+
+        Raises:
+            UserError: Always.
+        """
+        raise UserError("GAN: there is nothing to predict of given data. `lightning-vi sample CKPT` draws new ones.")
+
     def _judge(self, split: str, batch: Batch, batch_idx: int) -> None:
         real = inputs_of(batch)
         if len(real) == 0:

@@ -6,6 +6,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lightning_vi.plots.style import BLUE, ORANGE, RED, make_logarithmic, number, style
 
+JUDGEMENT, LOSS = "Judgement of the discriminator", "Loss"
 ERROR, RMSE, MSE, ELBO = "Error (%)", "Root mean squared error", "Squared error per pixel", "ELBO (nats per example)"
 CURVES = {
     "val/error": (ERROR, "validation", BLUE),
@@ -17,11 +18,17 @@ CURVES = {
     "train/elbo": (ELBO, "training", ORANGE),
     "val/elbo": (ELBO, "validation", BLUE),
     "test/elbo": (ELBO, "test", RED),
+    "train/real": (JUDGEMENT, "data, D(x)", BLUE),
+    "train/fake": (JUDGEMENT, "generated, D(G(z))", ORANGE),
+    "train/discriminator_loss": (LOSS, "discriminator", BLUE),
+    "train/generator_loss": (LOSS, "generator", ORANGE),
 }
 
 
 def learning_curves(history: Mapping[str, Mapping[int, float]]) -> Figure:
     """Error and ELBO over epochs, side by side; for a regression RMSE, for an autoencoder the squared error.
+
+    Of a GAN the discriminator's judgements and both losses.
 
     A panel without values is left out.
 
