@@ -153,7 +153,7 @@ def test_every_fit_has_its_folder_and_last_goes_on_with_the_newest(capsys: pytes
     # The time of all epochs, over resumptions; a test adds nothing to it.
     assert load_results(3)["seconds"] == pytest.approx(load_results(2)["seconds"], abs=0.1)
     assert load_results(2)["seconds"] == pytest.approx(seconds(resumed), abs=0.2)
-    assert load_results(2)["seconds"] > seconds(load(1)) > 0.2
+    assert load_results(2)["seconds"] > seconds(load(1)) > 0.0
     assert fit("--trainer.max_epochs=4", "--ckpt_path=last", "--test_checkpoint=best") == 2
     assert "needs no more training. Test the best one: test --ckpt_path best." in capsys.readouterr().err
     assert fit("--trainer.max_epochs=3", "--ckpt_path=last") == 2
