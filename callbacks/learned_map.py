@@ -32,7 +32,7 @@ class LearnedMap(Callback):
     """Logs `test/ks`, the Kolmogorov-Smirnov distance of generated numbers, and draws the map that is learnt.
 
     T(z) ~ F has one solution that rises everywhere, T(z) = F^-1(P(z)) with P the distribution function of the noise. It
-    is drawn as `learned_map` beside the generator; of more than one noise variable only the histogram tells.
+    is drawn as `learned_map` beside the generator. It takes generators of one number from one noise variable.
 
     Args:
         count: Number of generated numbers N; the distance of exact draws is about 0.87 / sqrt(N).

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_vi.likelihoods import Bernoulli
+from lightning_vi.likelihoods.likelihood import at_least_float32
 from lightning_vi.networks import Network
 from lightning_vi.noise_priors import NoisePrior
 
@@ -37,7 +38,7 @@ class GeneratorModel(nn.Module):
 
     def forward(self, noise: Tensor) -> Tensor:
         """G(z), shape (B, *input_shape), for z of shape (B, D)."""
-        outputs = (self.network(noise) + self.offset).float()
+        outputs = at_least_float32(self.network(noise) + self.offset)
         return self.expected(outputs.sigmoid() if self.bounded else outputs)
 
     def draw(self, count: int, generator: torch.Generator | None = None) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_vi.errors import UserError
+from lightning_vi.likelihoods.likelihood import at_least_float32
 
 
 class Penalty(ABC):
@@ -42,7 +43,9 @@ class Penalty(ABC):
         if step % self.every:
             return None
         with torch.autocast(real.device.type, enabled=False):
-            return self.every * self.weight * self.penalty(discriminator, real.float(), fake.float())
+            return (
+                self.every * self.weight * self.penalty(discriminator, at_least_float32(real), at_least_float32(fake))
+            )
 
     @abstractmethod
     def penalty(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:

@@ -46,6 +46,8 @@ class EpochRecord(Callback):
         """Take N and M from the trainer, and this rank's random state: setting up has drawn numbers."""
         self._epoch = epoch_of(trainer)
         self._sums = self._sums.to(pl_module.device)
+        if self._steps >= self._epoch.batches:  # of a checkpoint behind an epoch's last step; the next one starts here
+            self._clear()
         if trainer.global_rank > 0:
             # All ranks were given the same seed, and would draw the same masks and latent variables.
             stream = np.random.SeedSequence(torch.initial_seed(), spawn_key=(trainer.global_rank, trainer.global_step))
@@ -55,7 +57,10 @@ class EpochRecord(Callback):
         self._random_state = None
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start an epoch; Lightning does not ask for it where a run resumes inside one."""
+        """Start an epoch; Lightning does not ask for it where a run resumes inside one or behind its last step."""
+        self._clear()
+
+    def _clear(self) -> None:
         self._sums = torch.zeros_like(self._sums)
         self._steps = 0
 
@@ -84,5 +89,6 @@ class EpochRecord(Callback):
 def log_loss(module: LightningModule, loss: Tensor) -> None:
     """Log a step's loss, shape (), as ``train/loss_step``."""
     # Lightning's log() costs a tenth of a small step, so it is called only when its value is written.
-    if (module.global_step + 1) % module.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # set at run time
+    every = module.trainer.log_every_n_steps  # type: ignore[attr-defined]  # set at run time
+    if every > 0 and (module.global_step + 1) % every == 0:
         module.log("train/loss_step", loss.detach())

@@ -18,6 +18,7 @@ from torchmetrics import MeanMetric
 from lightning_vi.adversarial import AdversarialLoss, Minimax, Penalty
 from lightning_vi.errors import UserError
 from lightning_vi.generator_model import GeneratorModel
+from lightning_vi.likelihoods.likelihood import at_least_float32
 from lightning_vi.modules.epoch_record import EpochRecord
 from lightning_vi.modules.hyperparameters import keep_plain
 from lightning_vi.modules.inputs import evaluation_noise, inputs_of, loss_of_none
@@ -156,10 +157,19 @@ class GAN(LightningModule):
         if stepped:
             generator_loss = self._generator_step(len(real))
         self._record.add(*discriminator_figures, generator_loss, generator_loss.new_tensor(float(stepped)))
-        if stepped and self.steps["generator"] % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        if self.trainer.is_last_batch:  # now, since a checkpoint behind it starts the next epoch
+            self._step_schedules()
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # set at run time
+        if stepped and every > 0 and self.steps["generator"] % every == 0:
             losses = {"discriminator_loss_step": discriminator_figures[0], "generator_loss_step": generator_loss}
             for logger in self.loggers:  # not by log(), which writes at every n-th minibatch
                 logger.log_metrics({f"train/{name}": float(each) for name, each in losses.items()}, self.global_step)
+
+    def _step_schedules(self) -> None:
+        schedulers = self.lr_schedulers()  # one, or a list of two, or none
+        for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
+            if isinstance(scheduler, LRScheduler):
+                scheduler.step()
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Tell Lightning which step it is for loggers, which would count minibatches."""
@@ -175,9 +185,9 @@ class GAN(LightningModule):
                 loss = real_judgement = fake_judgement = loss_of_none(self.discriminator)
             else:
                 real_outputs, fake_outputs = self.discriminator(real), self.discriminator(fake)
-                loss = self.loss.discriminator(real_outputs.float(), fake_outputs.float())
-                real_judgement = self.loss.judgement(real_outputs.detach().float()).mean()
-                fake_judgement = self.loss.judgement(fake_outputs.detach().float()).mean()
+                loss = self.loss.discriminator(at_least_float32(real_outputs), at_least_float32(fake_outputs))
+                real_judgement = self.loss.judgement(at_least_float32(real_outputs.detach())).mean()
+                fake_judgement = self.loss.judgement(at_least_float32(fake_outputs.detach())).mean()
                 if self.penalty is not None:
                     term = self.penalty(self.discriminator, real, fake, self.steps["discriminator"])
                     loss = loss if term is None else loss + term
@@ -195,7 +205,7 @@ class GAN(LightningModule):
             if count == 0:
                 loss = loss_of_none(self.generator)
             else:
-                loss = self.loss.generator(self.discriminator(self.generator.draw(count)).float())
+                loss = self.loss.generator(at_least_float32(self.discriminator(self.generator.draw(count))))
             optimizer.zero_grad()
             self._backward(loss)
             optimizer.step()
@@ -223,7 +233,7 @@ class GAN(LightningModule):
             self.clip_gradients(optimizer, self.gradient_clip_norm, "norm")
 
     def on_train_epoch_end(self) -> None:
-        """Log the epoch's means, unless `max_steps` has cut it short, and step the schedulers."""
+        """Log the epoch's means, unless `max_steps` has cut it short."""
         means = self._record.means()
         if means is not None:
             values = dict(zip(FIGURES, means, strict=True))
@@ -232,10 +242,6 @@ class GAN(LightningModule):
             if share > 0:  # an epoch of fewer than k minibatches may have none
                 values["generator_loss"] = generator_loss / share
             self.log_dict({f"train/{name}": value for name, value in values.items()}, sync_dist=True)
-        schedulers = self.lr_schedulers()  # one, or a list of two, or none
-        for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
-            if isinstance(scheduler, LRScheduler):
-                scheduler.step()
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Judge a batch of the validation split; a second loader is the test split, for its curve over epochs."""
@@ -261,7 +267,7 @@ class GAN(LightningModule):
         for name, examples in (("real", real), ("fake", fake)):
             metric = self.judgements[f"{split}_{name}"]
             assert isinstance(metric, MeanMetric)
-            metric.update(self.loss.judgement(self.discriminator(examples).float()))
+            metric.update(self.loss.judgement(at_least_float32(self.discriminator(examples))))
             self.log(f"{split}/{name}", metric, on_step=False, on_epoch=True, add_dataloader_idx=False)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -193,13 +193,28 @@ def test_a_run_is_resumed_to_the_bit(k: int, tmp_path: Path) -> None:
         return module.state_dict(), module.steps, dict(run.callback_metrics)
 
     weights, steps, metrics = fit()
-    for batch in (4, 10, 17):
+    for batch in (4, 10, 12, 17, 24):  # 12 and 24 are the last of their epochs
         resumed_weights, resumed_steps, resumed_metrics = fit(tmp_path / f"{batch}.ckpt")
         torch.testing.assert_close(resumed_weights, weights, rtol=0, atol=0)
         assert resumed_steps == steps
         assert {name: value for name, value in resumed_metrics.items() if "step" not in name} == {
             name: value for name, value in metrics.items() if "step" not in name
         }
+
+
+def test_a_cut_epoch_leaves_the_schedules_where_they_are() -> None:
+    halved = partial(torch.optim.lr_scheduler.StepLR, step_size=1, gamma=0.5)
+    run = trainer(max_steps=7, max_epochs=-1)  # of five in an epoch
+    run.fit(gan(generator_lr_scheduler=halved, discriminator_lr_scheduler=halved), loader())
+    assert [each.param_groups[0]["lr"] for each in run.optimizers] == pytest.approx([5e-3, 5e-3])
+
+
+def test_it_trains_in_double_precision_and_without_step_logs() -> None:
+    double = DataLoader(TensorDataset(data().tensors[0].double()), BATCH)
+    module = gan(penalty=R1(every=2))
+    trainer(precision="64-true", log_every_n_steps=0).fit(module, double)
+    assert all(each.dtype == torch.float64 for each in module.parameters())
+    assert module.steps["generator"] == 5
 
 
 class Saver(LambdaCallback):

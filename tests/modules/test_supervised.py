@@ -238,7 +238,7 @@ def test_a_run_resumed_inside_an_epoch_ends_like_the_whole_run(tmp_path: Path) -
 
     def fit(max_epochs: int, path: Path | None = None) -> tuple[Tensor, dict[str, Tensor]]:
         module = bayes_on_digits()
-        saver = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=7, save_top_k=-1, enable_version_counter=False)
+        saver = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=1, save_top_k=-1, enable_version_counter=False)
         run = trainer(
             max_epochs=max_epochs, callbacks=[saver] if path is None else [], enable_checkpointing=path is None
         )
@@ -246,7 +246,7 @@ def test_a_run_resumed_inside_an_epoch_ends_like_the_whole_run(tmp_path: Path) -
         return module.model.mu.detach(), dict(run.callback_metrics)
 
     weights, metrics = fit(3)
-    for step in (7, 14, 28):  # inside the first, the second and the third epoch of ten steps
+    for step in (7, 14, 20, 28):  # inside the first, second and third epoch of ten steps, and behind a last one
         resumed_weights, resumed_metrics = fit(3, tmp_path / f"step={step}.ckpt")
         assert torch.equal(resumed_weights, weights)
         assert resumed_metrics == metrics
