@@ -9,7 +9,7 @@ from torch.utils.data import TensorDataset
 
 from lightning_vi.callbacks.evaluating import evaluating
 from lightning_vi.callbacks.notices import Notices
-from lightning_vi.errors import UserError
+from lightning_vi.errors import require_at_least
 from lightning_vi.image_scores import ImageScores, digit_scores
 from lightning_vi.latent_space import Generative, NothingToDraw, generative, prior_samples, require_images
 
@@ -55,13 +55,8 @@ class GeneratedImages(Callback):
     def __init__(
         self, count: int = 10_000, digits: bool = False, every_n_epochs: int = 0, val_count: int = 2000
     ) -> None:
-        for name, value, least in (
-            ("count", count, 20),
-            ("every_n_epochs", every_n_epochs, 0),
-            ("val_count", val_count, 20),
-        ):
-            if value < least:
-                raise UserError(f"GeneratedImages: {name} (={value}) must be at least {least}.")
+        require_at_least("GeneratedImages", 20, count=count, val_count=val_count)
+        require_at_least("GeneratedImages", 0, every_n_epochs=every_n_epochs)
         self.count, self.digits, self.every_n_epochs, self.val_count = count, digits, every_n_epochs, val_count
         self._notices = Notices()
         self._measures: dict[str, ImageScores] = {}  # of the real images, by split

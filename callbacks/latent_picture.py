@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from lightning_vi.callbacks.evaluating import evaluating
 from lightning_vi.callbacks.log_image import log_image
 from lightning_vi.callbacks.notices import Notices
-from lightning_vi.errors import UserError
+from lightning_vi.errors import require_at_least
 from lightning_vi.latent_space import NothingToDraw
 
 
@@ -51,6 +51,4 @@ class LatentPicture(Callback, ABC):
             log_image(trainer, self.name, figure)
 
     def _require_at_least(self, least: int, **numbers: int) -> None:
-        for name, value in numbers.items():
-            if value < least:
-                raise UserError(f"{type(self).__name__}: {name} (={value}) must be at least {least}.")
+        require_at_least(type(self).__name__, least, **numbers)

@@ -11,7 +11,7 @@ from torch.utils.data import TensorDataset
 
 from lightning_vi.datamodules.in_memory import EpochShuffle, InMemoryLoader, InOrder, Position
 from lightning_vi.datamodules.transforms import StepTransform, Transform, transform_once
-from lightning_vi.errors import UserError
+from lightning_vi.errors import UserError, require_at_least
 
 
 class Splits(NamedTuple):
@@ -66,9 +66,7 @@ class InMemoryDataModule(LightningDataModule, ABC):
         transform: Transform | None = None,
     ) -> None:
         super().__init__()
-        for name, value in (("batch_size", batch_size), ("eval_batch_size", eval_batch_size)):
-            if value < 1:
-                raise UserError(f"{type(self).__name__}: {name} (={value}) must be at least 1.")
+        require_at_least(type(self).__name__, 1, batch_size=batch_size, eval_batch_size=eval_batch_size)
         if seed is not None and seed < 0:
             raise UserError(f"{type(self).__name__}: seed (={seed}) must not be negative.")
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed

@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import TensorDataset
 
 from lightning_vi.datamodules.base import InMemoryDataModule, Splits
-from lightning_vi.errors import UserError
+from lightning_vi.errors import require_at_least
 
 NOISE = 0.02
 DOMAIN = (0.0, 0.5)
@@ -55,10 +55,8 @@ class Curve(InMemoryDataModule):
         watch_test: bool = False,
     ) -> None:
         super().__init__(batch_size, eval_batch_size, seed, watch_test)
-        limits = (("size", size, 1), ("validation_size", validation_size, 0), ("data_seed", data_seed, 0))
-        for name, value, least in limits:
-            if value < least:
-                raise UserError(f"Curve: {name} (={value}) must be at least {least}.")
+        require_at_least("Curve", 1, size=size)
+        require_at_least("Curve", 0, validation_size=validation_size, data_seed=data_seed)
         self.size, self.validation_size, self.data_seed = size, validation_size, data_seed
 
     def splits(self) -> Splits:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from lightning_vi.datamodules.base import InMemoryDataModule, Splits
-from lightning_vi.errors import UserError
+from lightning_vi.errors import UserError, require_at_least
 
 TEST_SIZE = 1000
 
@@ -53,10 +53,8 @@ class GaussianMixture(InMemoryDataModule):
         watch_test: bool = False,
     ) -> None:
         super().__init__(batch_size, eval_batch_size, seed, watch_test)
-        limits = (("size", size, 1), ("validation_size", validation_size, 0), ("data_seed", data_seed, 0))
-        for name, value, least in limits:
-            if value < least:
-                raise UserError(f"GaussianMixture: {name} (={value}) must be at least {least}.")
+        require_at_least("GaussianMixture", 1, size=size)
+        require_at_least("GaussianMixture", 0, validation_size=validation_size, data_seed=data_seed)
         self.means, self.sigmas, self.shares = tuple(means), tuple(sigmas), tuple(shares)
         if not len(self.means) == len(self.sigmas) == len(self.shares) > 0:
             raise UserError(

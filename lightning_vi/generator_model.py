@@ -56,6 +56,6 @@ class GeneratorModel(nn.Module):
         examples: Tensor = outputs.unflatten(-1, self.input_shape)
         return examples
 
-    def start_at(self, mean: Tensor) -> None:
-        """Make outputs near 0 give the mean of the data, (prod(input_shape),)."""
-        self.offset.copy_(Bernoulli().outputs_of(mean, mean) if self.bounded else mean)
+    def start_at(self, mean: Tensor, variance: Tensor) -> None:
+        """Make outputs near 0 give the mean of the data; its moments are of shape (prod(input_shape),)."""
+        self.offset.copy_(Bernoulli().outputs_of(mean, variance) if self.bounded else mean)

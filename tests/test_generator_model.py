@@ -45,7 +45,7 @@ def test_bounded_examples_lie_in_the_unit_interval_and_others_need_not() -> None
 def test_a_network_of_zeros_generates_the_mean_that_it_starts_at(bounded: bool) -> None:
     generator = model(bounded)
     mean = torch.linspace(0.001, 0.999, 6) if bounded else torch.linspace(-4.0, 7.0, 6)
-    generator.start_at(mean)
+    generator.start_at(mean, torch.ones_like(mean))
     nn.init.zeros_(generator.get_parameter("network.output.weight"))
     torch.testing.assert_close(generator.draw(3).flatten(1), mean.expand(3, 6))
     other = model(bounded)
@@ -55,7 +55,7 @@ def test_a_network_of_zeros_generates_the_mean_that_it_starts_at(bounded: bool) 
 
 def test_pixels_that_are_always_black_or_white_start_at_finite_outputs() -> None:
     generator = model(bounded=True, shape=(2,))
-    generator.start_at(torch.tensor([0.0, 1.0]))
+    generator.start_at(torch.tensor([0.0, 1.0]), torch.ones(2))
     torch.testing.assert_close(generator.offset.sigmoid(), torch.tensor([0.001, 0.999]))
 
 
@@ -63,7 +63,7 @@ def test_pixels_that_are_always_black_or_white_start_at_finite_outputs() -> None
 def test_bounded_data_outside_the_unit_interval_are_refused(wrong: float) -> None:
     generator = model(bounded=True, shape=(2,))
     with pytest.raises(UserError, match=r"must lie in \[0, 1\]"):
-        generator.start_at(torch.tensor([0.5, wrong]))
+        generator.start_at(torch.tensor([0.5, wrong]), torch.ones(2))
     assert not generator.offset.any()
 
 
@@ -71,7 +71,7 @@ def test_bounded_data_outside_the_unit_interval_are_refused(wrong: float) -> Non
 @pytest.mark.parametrize("leading", [(5,), (2, 5), (3, 2, 5)], ids=str)
 def test_descending_is_generating_from_transformed_normal_noise(bounded: bool, leading: tuple[int, ...]) -> None:
     generator, normal = model(bounded), torch.randn(*leading, 4)
-    generator.start_at(torch.rand(6))
+    generator.start_at(torch.rand(6), torch.ones(6))
     rows = generator.descend(normal)
     assert rows.shape == (*leading, 6)
     z = Uniform(4).from_normal(normal)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import Adam
 
 from lightning_vi.bayesian import BayesianModule
-from lightning_vi.errors import UserError
+from lightning_vi.errors import require_at_least
 from lightning_vi.estimators import Estimator, WeightSampling
 from lightning_vi.likelihoods import Categorical, Likelihood
 from lightning_vi.modules.supervised import SPLITS, Batch, SupervisedModule, build_network
@@ -77,9 +77,7 @@ class BayesByBackprop(SupervisedModule):
     ) -> None:
         likelihood = Categorical() if likelihood is None else likelihood
         super().__init__(input_shape, target_size, likelihood, optimizer, lr_scheduler)
-        for name, value in (("draws", draws), ("val_draws", val_draws)):
-            if value < 1:
-                raise UserError(f"BayesByBackprop: {name} (={value}) must be at least 1.")
+        require_at_least("BayesByBackprop", 1, draws=draws, val_draws=val_draws)
         self.model = BayesianModule(
             build_network(net, input_shape, target_size, likelihood),
             prior,

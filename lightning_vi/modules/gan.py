@@ -24,7 +24,7 @@ from lightning_vi.modules.hyperparameters import keep_plain
 from lightning_vi.modules.inputs import evaluation_noise, inputs_of, loss_of_none
 from lightning_vi.modules.optimization import schedule
 from lightning_vi.modules.supervised import SPLITS, Batch
-from lightning_vi.modules.training_moments import training_moments
+from lightning_vi.modules.training_moments import start_at_training_moments
 from lightning_vi.modules.uncounted import uncounted
 from lightning_vi.networks import Network
 from lightning_vi.noise_priors import NoisePrior, Uniform
@@ -142,11 +142,8 @@ class GAN(LightningModule):
             )
 
     def on_train_start(self) -> None:
-        """Start the generator at the mean of the training data, unless it has been started before."""
-        if not self.generator.offset.any():
-            assert self.trainer.train_dataloader is not None
-            mean, _ = training_moments(self.trainer.train_dataloader.dataset)
-            self.generator.start_at(mean.to(self.device))
+        """See `start_at_training_moments`."""
+        start_at_training_moments(self.generator, self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """A step of the discriminator, and behind every k-th one of the generator."""

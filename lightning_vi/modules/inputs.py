@@ -1,3 +1,5 @@
+"""Batches of inputs: what is in them, what is drawn for them, and what an empty one costs."""
+
 from lightning.pytorch import LightningModule
 from torch import Generator, Tensor, nn, stack
 

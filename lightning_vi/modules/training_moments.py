@@ -1,4 +1,4 @@
-"""Mean and variance of the training inputs, which a decoder starts from."""
+"""Mean and variance of the training inputs, which a decoder or generator starts from."""
 
 from typing import Any
 
@@ -9,11 +9,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from lightning_vi.encoder_decoder import EncoderDecoder
 from lightning_vi.errors import UserError
+from lightning_vi.generator_model import GeneratorModel
 from lightning_vi.modules.inputs import inputs_of
 
 
-def start_at_training_moments(model: EncoderDecoder, trainer: Trainer) -> None:
-    """Start a decoder at the moments of the training data, unless it has been started before."""
+def start_at_training_moments(model: EncoderDecoder | GeneratorModel, trainer: Trainer) -> None:
+    """Start a decoder or generator at the moments of the training data, unless it has been started before."""
     if not model.offset.any():
         assert trainer.train_dataloader is not None
         model.start_at(*(each.to(model.offset) for each in training_moments(trainer.train_dataloader.dataset)))

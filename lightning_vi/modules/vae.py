@@ -15,7 +15,7 @@ from torch.optim import Adam
 from lightning_vi.bounds import ELBO, Bound
 from lightning_vi.codes import Codes
 from lightning_vi.corruptions import Corruption
-from lightning_vi.errors import UserError
+from lightning_vi.errors import UserError, require_at_least
 from lightning_vi.latent_model import LatentModel, StochasticLayer
 from lightning_vi.latent_scores import LatentScores, LatentUnits
 from lightning_vi.likelihoods import Bernoulli, Likelihood
@@ -78,9 +78,7 @@ class VAE(LightningModule):
         lr_scheduler: LRSchedulerCallable | None = None,
     ) -> None:
         super().__init__()
-        for name, value in (("draws", draws), ("val_draws", val_draws)):
-            if value < 1:
-                raise UserError(f"VAE: {name} (={value}) must be at least 1.")
+        require_at_least("VAE", 1, draws=draws, val_draws=val_draws)
         self.input_shape = tuple(input_shape)
         self.model = LatentModel(
             input_shape, encoder, decoder, latent_size, Bernoulli() if likelihood is None else likelihood, upper

@@ -60,7 +60,7 @@ def output(network: nn.Module) -> nn.Linear:
 def test_training_is_the_lectures_algorithm(loss: Any, penalty: R1 | None, k: int) -> None:
     """Number for number that of a loop written by hand, over two epochs: an iteration goes on across their border."""
     module = gan(loss=loss, penalty=penalty, discriminator_steps=k)
-    module.generator.start_at(data().tensors[0].mean(dim=0))
+    module.generator.start_at(data().tensors[0].mean(dim=0), torch.ones(4))
     generator, discriminator = copy.deepcopy(module.generator), copy.deepcopy(module.discriminator)
     g_optimizer, d_optimizer = ADAM(generator.parameters()), ADAM(discriminator.parameters())
     torch.manual_seed(7)
