@@ -3,6 +3,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from lightning.pytorch import Trainer
 from torch import Tensor
+from torch.utils.data import TensorDataset
 
 from lightning_vi.latent_space import NothingToDraw
 
@@ -33,6 +34,34 @@ class Loader(Protocol):
     """What has a data set, as PyTorch's `DataLoader` and ours."""
 
     dataset: object
+
+
+class Parts(Protocol):
+    """Three data sets, of inputs first."""
+
+    training: TensorDataset
+    validation: TensorDataset
+    test: TensorDataset
+
+
+@runtime_checkable
+class WithSplits(Protocol):
+    """A datamodule that has its data in memory."""
+
+    def splits(self) -> Parts:
+        """The data."""
+
+
+def splits_of(trainer: Trainer) -> Parts:
+    """The data of the trainer's datamodule.
+
+    Raises:
+        NothingToDraw: If there is none that has them in memory.
+    """
+    datamodule = trainer.datamodule  # type: ignore[attr-defined]  # set at run time
+    if not isinstance(datamodule, WithSplits):
+        raise NothingToDraw("there is no datamodule with its data in memory")
+    return datamodule.splits()
 
 
 def first_examples(trainer: Trainer, count: int) -> Examples:

@@ -1,13 +1,12 @@
 """How good generated images are, in numbers."""
 
-from typing import Protocol, runtime_checkable
-
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from lightning_vi.callbacks.evaluating import evaluating
+from lightning_vi.callbacks.examples import splits_of
 from lightning_vi.callbacks.notices import Notices
 from lightning_vi.errors import require_at_least
 from lightning_vi.image_scores import ImageScores, digit_scores
@@ -16,22 +15,6 @@ from lightning_vi.latent_space import Generative, NothingToDraw, generative, pri
 SEED = 0
 DIGIT = (1, 28, 28)
 BLOCK = 1000  # images that are generated at once
-
-
-class Parts(Protocol):
-    """Three data sets, of inputs first."""
-
-    training: TensorDataset
-    validation: TensorDataset
-    test: TensorDataset
-
-
-@runtime_checkable
-class WithSplits(Protocol):
-    """A datamodule that has its data in memory."""
-
-    def splits(self) -> Parts:
-        """The data."""
 
 
 class GeneratedImages(Callback):
@@ -61,9 +44,10 @@ class GeneratedImages(Callback):
         self._notices = Notices()
         self._measures: dict[str, ImageScores] = {}  # of the real images, by split
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure on validation images, if it is time."""
-        if self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+        training = trainer.state.fn == "fit" and not trainer.sanity_checking
+        if training and self.every_n_epochs and (trainer.current_epoch + 1) % self.every_n_epochs == 0:
             self._log(trainer, pl_module, "val", self.val_count)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -87,10 +71,7 @@ class GeneratedImages(Callback):
 
     def _measure(self, trainer: Trainer, split: str) -> ImageScores:
         if split not in self._measures:
-            datamodule = trainer.datamodule  # type: ignore[attr-defined]  # set at run time
-            if not isinstance(datamodule, WithSplits):
-                raise NothingToDraw("there is no datamodule with its data in memory")
-            parts = datamodule.splits()
+            parts = splits_of(trainer)
             training, validation, test = (_images(each) for each in (parts.training, parts.validation, parts.test))
             compared = test if split == "test" else validation
             if len(compared) == 0:

@@ -42,7 +42,7 @@ class ProgressBar(lightning_callbacks.ProgressBar):
         self._epoch_start = 0.0
         self._seconds = 0.0
         self._next_line = 0.0
-        self._done = 0
+        self._done = 0.0
 
     def disable(self) -> None:
         """See `lightning.pytorch.callbacks.ProgressBar.disable`."""
@@ -55,7 +55,7 @@ class ProgressBar(lightning_callbacks.ProgressBar):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the bar, at the checkpoint's position if the run is resumed."""
         self._epochs, self._next_line = 0, 0.0
-        self._open("Training", _training_batches(trainer), trainer.fit_loop.total_batch_idx + 1)
+        self._open("Training", 1.0 if _ends(trainer) else None, _trained(trainer))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report the epoch before, whose metrics a module may log as late as in its `on_train_epoch_end`."""
@@ -66,7 +66,7 @@ class ProgressBar(lightning_callbacks.ProgressBar):
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Advance, if it is time."""
         if time.monotonic() >= self._next_refresh:
-            self._show(trainer.fit_loop.total_batch_idx + 1)
+            self._show(_trained(trainer))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the report to the next hook."""
@@ -77,7 +77,7 @@ class ProgressBar(lightning_callbacks.ProgressBar):
         """Report the last epoch and leave the bar where it is."""
         self._next_line = 0.0
         self._report(trainer)
-        self._finish(trainer.fit_loop.total_batch_idx + 1)
+        self._finish(_trained(trainer))
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open a bar for `trainer.validate`."""
@@ -134,7 +134,7 @@ class ProgressBar(lightning_callbacks.ProgressBar):
             print(f"{_epoch(trainer, self._epochs)}: {text} ({self._seconds:.1f} s)", flush=True)
             self._next_line = time.monotonic() + LINE_SECONDS
 
-    def _open(self, description: str, total: float | None, completed: int) -> None:
+    def _open(self, description: str, total: float | None, completed: float) -> None:
         console = Console()
         self._done = completed
         if not self._enabled or not console.is_terminal or console.is_dumb_terminal:
@@ -150,7 +150,8 @@ class ProgressBar(lightning_callbacks.ProgressBar):
             console=console,
             auto_refresh=False,
         )
-        self._task = self._progress.add_task(description, total=total, completed=completed, metrics="")
+        self._task = self._progress.add_task(description, total=total, metrics="")
+        self._progress.update(self._task, completed=completed)
         self._progress.start()
         self._next_refresh = 0.0
 
@@ -164,12 +165,12 @@ class ProgressBar(lightning_callbacks.ProgressBar):
         if time.monotonic() >= self._next_refresh:
             self._show(self._done)
 
-    def _show(self, completed: int) -> None:
+    def _show(self, completed: float) -> None:
         if self._progress is not None:
             self._progress.update(self._task, completed=completed, refresh=True)
             self._next_refresh = time.monotonic() + self.refresh_seconds
 
-    def _finish(self, completed: int) -> None:
+    def _finish(self, completed: float) -> None:
         self._show(completed)
         self._close()
 
@@ -184,18 +185,34 @@ def _text(metrics: Mapping[str, Tensor]) -> str:
 
 
 def _epoch(trainer: Trainer, number: int) -> str:
-    known = trainer.max_epochs is not None and trainer.max_epochs > 0
-    return f"Epoch {number}/{trainer.max_epochs}" if known else f"Epoch {number}"
+    return f"Epoch {number}/{trainer.max_epochs}" if _epochs(trainer) else f"Epoch {number}"
 
 
-def _training_batches(trainer: Trainer) -> float | None:
-    """All batches of the run, None where nobody can know."""
-    bounds = [math.inf]
-    if trainer.max_epochs is not None and trainer.max_epochs >= 0:
-        bounds.append(trainer.max_epochs * trainer.num_training_batches)
+def _epochs(trainer: Trainer) -> int:
+    """`max_epochs`, 0 for no bound."""
+    return max(trainer.max_epochs or 0, 0)
+
+
+def _ends(trainer: Trainer) -> bool:
+    """Whether it is known when training ends."""
+    return trainer.max_steps >= 0 or (_epochs(trainer) > 0 and math.isfinite(trainer.num_training_batches))
+
+
+def _trained(trainer: Trainer) -> float:
+    """The share of the training that is done, in [0, 1]; the number of batches where nobody knows its end.
+
+    `max_steps` counts steps of the optimizer, and of a GAN those of its generator, in which there may be several
+    batches.
+    """
+    batches = trainer.fit_loop.total_batch_idx + 1
+    if not _ends(trainer):
+        return batches
+    shares = [0.0]
+    if _epochs(trainer):
+        shares.append(batches / max(_epochs(trainer) * trainer.num_training_batches, 1))
     if trainer.max_steps >= 0:
-        bounds.append(trainer.max_steps * trainer.accumulate_grad_batches)
-    return min(bounds) if math.isfinite(min(bounds)) else None
+        shares.append(trainer.global_step / max(trainer.max_steps, 1))
+    return max(shares)
 
 
 def _total(batches: list[int | float] | int | float) -> float | None:

@@ -89,6 +89,13 @@ def prior_samples(model: Generative, count: int, seed: int) -> Tensor:
 
 
 @torch.no_grad()
+def images_of(model: Generative, top: Tensor, seed: int) -> Tensor:
+    """Expected images (count, C, H, W) for latents (count, D_L) of the last layer, and noise of a seed below it."""
+    like = _like(model)
+    return expected_images(model, model.descend(top.to(like), torch.Generator(like.device).manual_seed(seed)))
+
+
+@torch.no_grad()
 def along(model: Generative, top: Tensor, seed: int) -> Tensor:
     """Expected images (..., C, H, W) for latents (..., D_L) of the last layer.
 

@@ -7,11 +7,13 @@ surely, however long the run:
 
     sum_t gamma_t = infinity,    sum_t gamma_t^2 < infinity.
 
-The cosine is for a run whose length is known, and ends at 0. The steps of `BurdaLR` are those of one paper.
+The cosine is for a run whose length is known, and ends at 0. The steps of `BurdaLR` are those of one paper, and so
+is the momentum of `MomentumRampLR`.
 
 References:
     Robbins, Monro 1951, A Stochastic Approximation Method, Ann. Math. Statist. 22(3) (the two conditions).
     Bottou 2012, Stochastic Gradient Descent Tricks (the first schedule with lambda = 1 / c).
+    Goodfellow et al. 2014, Generative Adversarial Nets, published code (`MomentumRampLR`).
     Burda, Grosse, Salakhutdinov 2016, Importance Weighted Autoencoders, section 5 (`BurdaLR`).
     Loshchilov, Hutter 2017, SGDR: Stochastic Gradient Descent with Warm Restarts, equation 5 (the cosine).
 """
@@ -24,7 +26,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lightning_vi.errors import UserError
+from lightning_vi.errors import UserError, require_at_least
 
 
 class InverseTimeLR(LRScheduler):
@@ -72,6 +74,51 @@ class BurdaLR(LRScheduler):
         """The learning rate of each parameter group at the current t."""
         stage = bisect_right(self.STARTS, self.last_epoch) - 1
         return [gamma * 10.0 ** (-stage / 7) for gamma in self.base_lrs]
+
+
+class MomentumRampLR(LRScheduler):
+    """gamma_t = gamma_0 decay^t, while SGD's momentum goes in a straight line from its own value to another one.
+
+    Args:
+        optimizer: Its parameter groups have a `momentum`.
+        momentum: That of t = `ramp` and later.
+        ramp: Number of steps that the momentum takes.
+        decay: Factor of the rate at each step; by default that of Goodfellow's 500 updates of an epoch, 1.000004^-500.
+        last_epoch: The last t, see `torch.optim.lr_scheduler.LRScheduler`.
+
+    Raises:
+        UserError: For an optimizer without momentum, or numbers out of their ranges.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        momentum: float = 0.7,
+        ramp: int = 250,
+        decay: float = 0.998002,
+        last_epoch: int = -1,
+    ) -> None:
+        if not all("momentum" in group for group in optimizer.param_groups):
+            raise UserError(f"MomentumRampLR: {type(optimizer).__name__} has no momentum. Take SGD.")
+        if not 0.0 <= momentum < 1.0:
+            raise UserError(f"MomentumRampLR: momentum (={momentum}) must lie in [0, 1).")
+        if not 0.0 < decay <= 1.0:
+            raise UserError(f"MomentumRampLR: decay (={decay}) must lie in (0, 1].")
+        require_at_least("MomentumRampLR", 1, ramp=ramp)
+        self.momentum, self.ramp, self.decay = momentum, ramp, decay
+        self.first_momenta = [float(group["momentum"]) for group in optimizer.param_groups]
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float | Tensor]:
+        """The learning rate of each parameter group at the current t."""
+        return [gamma * self.decay**self.last_epoch for gamma in self.base_lrs]
+
+    def step(self, epoch: int | None = None) -> None:
+        """See `torch.optim.lr_scheduler.LRScheduler.step`; the momentum too."""
+        super().step(epoch)
+        share = min(self.last_epoch / self.ramp, 1.0)
+        for group, first in zip(self.optimizer.param_groups, self.first_momenta, strict=True):
+            group["momentum"] = first + share * (self.momentum - first)
 
 
 class CosineLR(LRScheduler):

@@ -9,11 +9,11 @@ import scipy.special
 import torch
 from jsonargparse import ArgumentParser
 from lightning.pytorch.cli import LRSchedulerCallable
-from torch.optim import SGD
+from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from lightning_vi.errors import UserError
-from lightning_vi.schedules import BurdaLR, CosineLR, HarmonicLR, InverseTimeLR
+from lightning_vi.schedules import BurdaLR, CosineLR, HarmonicLR, InverseTimeLR, MomentumRampLR
 
 
 def optimizer(*rates: float) -> SGD:
@@ -61,6 +61,54 @@ def test_burdas_stages_are_those_of_the_paper() -> None:
     found = list(rates(BurdaLR(optimizer(0.001, 0.5)), 3300))
     np.testing.assert_allclose(found, np.outer(paper + 20 * [0.1], [0.001, 0.5]), rtol=1e-14)
     assert BurdaLR.STARTS == (0, 1, 4, 13, 40, 121, 364, 1093)
+
+
+def ramp(sgd: SGD) -> MomentumRampLR:
+    return MomentumRampLR(sgd, momentum=0.7, ramp=4, decay=0.9)
+
+
+def test_momentum_goes_in_a_straight_line_and_stays() -> None:
+    sgd = SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.5)
+    momenta, found = [], []
+    for (rate,) in rates(ramp(sgd), 7):
+        momenta.append(sgd.param_groups[0]["momentum"])
+        found.append(rate)
+    np.testing.assert_allclose(momenta, [0.5, 0.55, 0.6, 0.65, 0.7, 0.7, 0.7], rtol=1e-14)
+    np.testing.assert_allclose(found, 0.1 * 0.9 ** np.arange(7), rtol=1e-14)
+
+
+def test_goodfellows_rate_falls_by_his_factor_at_each_of_500_updates() -> None:
+    found = [rate for (rate,) in rates(MomentumRampLR(SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)), 300)]
+    np.testing.assert_allclose(found, 0.1 * 1.000004 ** (-500.0 * np.arange(300)), rtol=1e-4)
+
+
+def test_a_resumed_ramp_goes_on() -> None:
+    whole, first, second = (SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.5) for _ in range(3))
+    uninterrupted, started, resumed = ramp(whole), ramp(first), ramp(second)
+    list(rates(uninterrupted, 3))
+    list(rates(started, 2))
+    load(started, resumed)
+    list(rates(resumed, 1))
+    assert second.param_groups[0]["momentum"] == whole.param_groups[0]["momentum"] == pytest.approx(0.65)
+    assert second.param_groups[0]["lr"] == whole.param_groups[0]["lr"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"momentum": 1.0}, r"MomentumRampLR: momentum \(=1.0\) must lie in \[0, 1\)"),
+        ({"decay": 0.0}, r"decay \(=0.0\) must lie in \(0, 1\]"),
+        ({"ramp": 0}, r"ramp \(=0\) must be at least 1"),
+    ],
+)
+def test_ramps_that_are_none(options: dict[str, float], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        MomentumRampLR(optimizer(0.1), **options)  # type: ignore[arg-type]  # the wrong ones are what is tested
+
+
+def test_a_ramp_needs_an_optimizer_with_momentum() -> None:
+    with pytest.raises(UserError, match=r"MomentumRampLR: Adam has no momentum\. Take SGD\."):
+        MomentumRampLR(Adam([torch.nn.Parameter(torch.zeros(1))]))
 
 
 def cosine(sgd: SGD, epochs: int = 12) -> CosineLR:

@@ -148,6 +148,11 @@ class GAN(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """A step of the discriminator, and behind every k-th one of the generator."""
         real = inputs_of(batch)
+        if len(real) == 1 and any(isinstance(each, nn.BatchNorm1d) for each in self.modules()):
+            raise UserError(
+                "GAN: the last minibatch of the epoch has one example, which cannot be normalised. "
+                "Set another batch_size."
+            )
         discriminator_figures = self._discriminator_step(real)
         generator_loss = torch.zeros((), device=self.device)
         stepped = self.steps["discriminator"] % self.discriminator_steps == 0

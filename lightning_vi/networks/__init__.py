@@ -11,3 +11,4 @@ from lightning_vi.networks.mlp import MLP as MLP
 from lightning_vi.networks.network import Network as Network
 from lightning_vi.networks.residual import Residual as Residual
 from lightning_vi.networks.spectral_norm import SpectralNorm as SpectralNorm
+from lightning_vi.networks.uniform_weights import UniformWeights as UniformWeights

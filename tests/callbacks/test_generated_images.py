@@ -6,7 +6,7 @@ import pytest
 import torch
 from lightning.pytorch.loggers import CSVLogger
 
-from lightning_vi.callbacks import GeneratedImages
+from lightning_vi.callbacks import GeneratedImages, LearningCurves
 from lightning_vi.callbacks.generated_images import generated
 from lightning_vi.datamodules import Curve, Digits
 from lightning_vi.errors import UserError
@@ -46,13 +46,15 @@ def test_every_block_has_draws_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_training_is_measured_on_validation_images(tmp_path: Path) -> None:
-    callback = GeneratedImages(every_n_epochs=2, val_count=30)
-    run = trainer(max_epochs=3, callbacks=[callback], logger=CSVLogger(tmp_path, name=""), log_every_n_steps=1)
+    callback, curves = GeneratedImages(every_n_epochs=2, val_count=30), LearningCurves()
+    run = trainer(max_epochs=3, callbacks=[callback, curves], logger=CSVLogger(tmp_path, name=""), log_every_n_steps=1)
     run.fit(gan(), Digits(seed=0, batch_size=200))
     assert "val/parzen" in run.callback_metrics
     rows = (tmp_path / "version_0" / "metrics.csv").read_text().splitlines()
     column = rows[0].split(",").index("val/parzen")
     assert sum(bool(row.split(",")[column]) for row in rows[1:]) == 1
+    assert 2 in curves.history["val/parzen"]
+    assert 1 not in curves.history["val/parzen"]
 
 
 @pytest.mark.filterwarnings("ignore:You defined a `validation_step` but have no `val_dataloader`")

@@ -8,6 +8,10 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from rich.console import Console
 
 from lightning_vi.callbacks import ProgressBar
+from lightning_vi.datamodules import Digits
+from lightning_vi.modules import GAN
+from lightning_vi.networks import MLP
+from lightning_vi.noise_priors import Gaussian
 
 EPOCH_LINE = r"Epoch (\d)/3: error \d+\.\d\d %, ELBO -\d+\.\d{4} nats \(\d+\.\d s\)"
 
@@ -55,6 +59,21 @@ def test_a_terminal_shows_epoch_error_and_elbo_of_the_whole_run(
         screen.truncate(0)
         run(*classification)
         assert re.search(rf"{name} \S+ 100%", screen.getvalue())
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_max_steps_are_the_generators(k: int, screen: io.StringIO, make_trainer: Callable[..., Trainer]) -> None:
+    """Four of 4 k minibatches: every generator's step is a quarter, and the epochs that nobody reaches are none."""
+    net = partial(MLP, hidden=[4])
+    data = Digits(batch_size=500, seed=0)  # three minibatches an epoch
+    gan = GAN(data.input_shape, net, net, Gaussian(2), discriminator_steps=k)
+    trainer = make_trainer(ProgressBar(refresh_seconds=0), max_steps=4, max_epochs=1000, enable_progress_bar=True)
+    trainer.fit(gan, data)
+    shown = [int(share) for share in re.findall(r"Epoch \d+/1000 [^%]*?(\d+)%", screen.getvalue())]
+    assert sorted(set(shown)) == ([25, 50, 75, 100] if k == 1 else [0, 25, 50, 75, 100])
+    assert shown == sorted(shown)
+    assert shown[-1] == 100
+    assert gan.steps == {"generator": 4, "discriminator": 4 * k}
 
 
 def test_writes_rarely(

@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning_vi.adversarial import R1, LeastSquares, Minimax, NonSaturating
+from lightning_vi.adversarial import R1, GradientPenalty, LeastSquares, Minimax, NonSaturating, Wasserstein
 from lightning_vi.datamodules import Digits
 from lightning_vi.errors import UserError
 from lightning_vi.latent_space import generative, prior_samples
@@ -99,6 +99,33 @@ def test_training_is_the_lectures_algorithm(loss: Any, penalty: R1 | None, k: in
     for ours, theirs in ((module.generator, generator), (module.discriminator, discriminator)):
         for (name, mine), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
             torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_wasserstein_with_a_gradient_penalty_is_that_of_the_paper() -> None:
+    """Number for number that of a loop written by hand: two steps of the critic for each of the generator's."""
+    module = gan(loss=Wasserstein(), penalty=GradientPenalty(weight=10.0), discriminator_steps=2)
+    module.generator.start_at(data().tensors[0].mean(dim=0), torch.ones(4))
+    generator, critic = copy.deepcopy(module.generator), copy.deepcopy(module.discriminator)
+    g_optimizer, c_optimizer = ADAM(generator.parameters()), ADAM(critic.parameters())
+    torch.manual_seed(7)
+    for number, real in enumerate(data().tensors[0].split(BATCH)):
+        fake = generator(torch.randn(len(real), 3)).detach()
+        share = torch.rand(len(real), 1)
+        between = (share * real + (1 - share) * fake).requires_grad_()
+        (slope,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
+        c_loss = critic(fake).mean() - critic(real).mean() + 10.0 * ((slope.norm(dim=1) - 1) ** 2).mean()
+        c_optimizer.zero_grad()
+        c_loss.backward()
+        c_optimizer.step()
+        if number % 2 == 1:
+            g_optimizer.zero_grad()
+            (-critic(generator(torch.randn(len(real), 3))).mean()).backward()
+            g_optimizer.step()
+    run = trainer(max_epochs=1)
+    _seeded(run, module)
+    run.fit(module, loader())
+    torch.testing.assert_close(dict(module.generator.state_dict()), dict(generator.state_dict()))
+    torch.testing.assert_close(dict(module.discriminator.state_dict()), dict(critic.state_dict()))
 
 
 def _seeded(run: Any, module: Any) -> None:
@@ -310,6 +337,13 @@ def test_copies_and_pickles(ema: float | None) -> None:
 def test_numbers_out_of_their_ranges(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         gan(**options)
+
+
+def test_a_minibatch_of_one_cannot_be_normalised() -> None:
+    module = GAN((4,), partial(MLP, hidden=[8], normalization=nn.BatchNorm1d), NET, Gaussian(3))
+    single = DataLoader(data(6), 5, generator=torch.Generator())
+    with pytest.raises(UserError, match="the last minibatch of the epoch has one example"):
+        trainer(max_epochs=1).fit(module, single)
 
 
 def test_a_schedule_that_follows_a_score_is_refused() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch.plugins import MixedPrecision
-from torch import Tensor
+from torch import Tensor, nn
 
 from lightning_vi.adversarial import R1, NonSaturating
 from lightning_vi.modules import GAN
@@ -81,6 +81,33 @@ def test_a_loss_scale_changes_no_update(overflowing: str, clip: float | None) ->
         assert module.steps == {"generator": 10, "discriminator": 10}
     torch.testing.assert_close(weights[1], weights[0], rtol=1e-6, atol=1e-7)
     assert all(bool(each.isfinite().all()) for each in weights[1].values())
+
+
+def test_16_bits_train_weights_of_32() -> None:
+    """With autocast the weights and the penalty stay in fp32, and the weights end near those of fp32."""
+    ends = []
+    for precision in ("32-true", "bf16-mixed"):
+        module = gan(penalty=Watched(weight=5.0, every=2), ema=0.5)
+        torch.manual_seed(3)
+        trainer(max_epochs=4, precision=precision).fit(module, loader())
+        ends.append({name: value for name, value in module.state_dict().items() if value.is_floating_point()})
+        assert all(value.dtype == torch.float32 for value in ends[-1].values())
+        assert isinstance(module.penalty, Watched)
+        assert module.penalty.seen == {torch.float32}
+    torch.testing.assert_close(ends[1], ends[0], atol=0.03, rtol=0.05)
+    assert any(not torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+class Watched(R1):
+    """Notes in which type its slopes are computed."""
+
+    def __init__(self, weight: float, every: int) -> None:
+        super().__init__(weight, every)
+        self.seen: set[torch.dtype] = set()
+
+    def penalty(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+        self.seen.add(discriminator(real).dtype)
+        return super().penalty(discriminator, real, fake)
 
 
 def test_clipping_is_refused_where_the_optimizer_unscales_by_itself() -> None:

@@ -1,0 +1,41 @@
+import math
+from collections.abc import Sequence
+
+from torch import nn
+
+from lightning_vi.errors import UserError
+from lightning_vi.networks.network import Network
+
+
+class UniformWeights(nn.Sequential):
+    """A network whose weights start uniform on [-bound, bound] in every layer, and its biases at zero.
+
+    Generative adversarial networks are started with smaller weights than classifiers: an update of Adam, whose size
+    does not depend on that of the weights, then turns them further.
+
+    References:
+        Goodfellow et al. 2014, Generative Adversarial Nets, published code (0.05 and 0.005). Radford, Metz, Chintala
+        2016, Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks, section 4
+        (a standard deviation of 0.02, that of a bound of 0.035).
+    """
+
+    def __init__(self, input_shape: Sequence[int], output_size: int, net: Network, bound: float = 0.05) -> None:
+        """A network from inputs (B, *input_shape) to outputs (B, output_size).
+
+        Args:
+            input_shape: shape of one input.
+            output_size: number of outputs.
+            net: the network itself.
+            bound: of the weights of linear and convolutional layers.
+
+        Raises:
+            UserError: unless the bound is positive and finite.
+        """
+        if not 0.0 < bound < math.inf:
+            raise UserError(f"UniformWeights: bound (={bound}) must be positive and finite.")
+        super().__init__(net if isinstance(net, nn.Module) else net(tuple(input_shape), output_size))
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+                nn.init.uniform_(layer.weight, -bound, bound)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)

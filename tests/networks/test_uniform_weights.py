@@ -1,0 +1,44 @@
+import copy
+import functools
+import pickle
+
+import pytest
+import scipy.stats
+import torch
+from torch import nn
+
+from lightning_vi.errors import UserError
+from lightning_vi.networks import MLP, ConvolutionalDecoder, ConvolutionalEncoder, Network, UniformWeights
+
+
+@pytest.mark.parametrize(
+    ("net", "shape", "size"),
+    [
+        (functools.partial(MLP, hidden=[60, 50], normalization=nn.BatchNorm1d), (40,), 30),
+        (functools.partial(ConvolutionalEncoder, channels=(8, 16)), (1, 8, 8), 20),
+        (functools.partial(ConvolutionalDecoder, image_size=(8, 8), channels=(16, 8)), (30,), 64),
+    ],
+    ids=["MLP", "ConvolutionalEncoder", "ConvolutionalDecoder"],
+)
+def test_weights_are_uniform_and_biases_zero(net: Network, shape: tuple[int, ...], size: int) -> None:
+    torch.manual_seed(0)
+    network = UniformWeights(shape, size, net, bound=0.03)
+    layers = [each for each in network.modules() if isinstance(each, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)]
+    assert len(layers) == 3
+    for layer in layers:
+        weights = layer.weight.detach().flatten().double().numpy()
+        assert scipy.stats.kstest(weights, "uniform", (-0.03, 0.06)).pvalue > 1e-3
+        assert layer.bias is not None
+        assert not layer.bias.any()
+    x = torch.randn(5, *shape)
+    network(x).sum().backward()
+    assert all(each.grad is not None for each in network.parameters())
+    network.eval()
+    for twin in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        assert torch.equal(twin(x), network(x))
+
+
+@pytest.mark.parametrize("bound", [0.0, -1.0, float("inf"), float("nan")])
+def test_bounds_that_are_none(bound: float) -> None:
+    with pytest.raises(UserError, match=r"UniformWeights: bound \(=.*\) must be positive and finite"):
+        UniformWeights((2,), 1, MLP, bound=bound)
