@@ -1,0 +1,57 @@
+import csv
+import json
+from pathlib import Path
+
+import yaml
+
+from benchmarks.gan_scores import write
+
+
+def run(folder: Path, name: str, loss: str, seed: int, fid: float) -> Path:
+    (folder / "figures").mkdir(parents=True)
+    (folder / "figures" / "prior_samples.png").write_bytes(f"{name} {seed}".encode())
+    model = {"loss": {"class_path": f"lightning_vi.adversarial.{loss}"}, "discriminator_steps": 2}
+    config = {"name": name, "model": {"init_args": model}, "seed_everything": seed}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    figures = {"parzen": 170.123, "parzen_se": 1.456, "parzen_sigma": 0.16681, "fid": fid, "fid_floor": 1.4, "kid": 5.6}
+    figures |= {"inception_score": 7.5, "classes": 10.0, "class_kl": 0.0151}
+    scores = {f"test/{key}": value for key, value in figures.items()}
+    results = {"scores": scores, "epochs": 10, "seconds": 150.0, "device": "d", "commit": "c"}
+    (folder / "results.json").write_text(json.dumps(results))
+    return folder
+
+
+def test_every_run_has_a_line_and_every_model_the_picture_of_its_first(tmp_path: Path) -> None:
+    runs = [
+        run(tmp_path / "1", "gan_mnist", "Minimax", 0, 40.0),
+        run(tmp_path / "2", "gan_mnist", "Minimax", 1, 41.0),
+        run(tmp_path / "3", "dcgan_mnist", "NonSaturating", 0, 12.0),
+    ]
+    write(runs, tmp_path)
+    first, second, third = csv.DictReader((tmp_path / "gan.csv").read_text().splitlines())
+    assert first == {
+        "model": "gan_mnist",
+        "loss": "Minimax",
+        "k": "2",
+        "epochs": "10",
+        "parzen_nats": "170.12",
+        "parzen_se": "1.46",
+        "sigma": "0.167",
+        "fid": "40.0",
+        "fid_floor": "1.4",
+        "kid": "5.6",
+        "inception_score": "7.5",
+        "classes": "10",
+        "class_kl": "0.0151",
+        "minutes": "2.5",
+        "device": "d",
+        "commit": "c",
+    }
+    assert {name: value for name, value in second.items() if value != first[name]} == {"fid": "41.0"}
+    changed = {name: value for name, value in third.items() if value != first[name]}
+    assert changed == {"model": "dcgan_mnist", "loss": "NonSaturating", "fid": "12.0"}
+    assert (tmp_path / "gan_mnist.png").read_bytes() == b"gan_mnist 0"
+    assert (tmp_path / "gan_dcgan_mnist.png").read_bytes() == b"dcgan_mnist 0"
+    report = (tmp_path / "gan.md").read_text()
+    assert "| gan_mnist | Minimax | 2 | 1 | 10 | 170.1 ± 1.5 | 0.167 | 41.0 | 1.40 | 5.600 | 7.50 | 10 | 0.0151 |" in report
+    assert report.count("](gan_") == 2
