@@ -13,29 +13,34 @@ class UniformWeights(nn.Sequential):
     Generative adversarial networks are started with smaller weights than classifiers: an update of Adam, whose size
     does not depend on that of the weights, then turns them further.
 
+    Without a bound, weights and biases start as PyTorch has them, uniform within 1 / sqrt(n) for n inputs. Networks of
+    one input need biases that are not all zero: otherwise the kinks of all ReLUs lie at 0.
+
     References:
         Goodfellow et al. 2014, Generative Adversarial Nets, published code (0.05 and 0.005). Radford, Metz, Chintala
         2016, Unsupervised Representation Learning with Deep Convolutional Generative Adversarial Networks, section 4
         (a standard deviation of 0.02, that of a bound of 0.035).
     """
 
-    def __init__(self, input_shape: Sequence[int], output_size: int, net: Network, bound: float = 0.05) -> None:
+    def __init__(self, input_shape: Sequence[int], output_size: int, net: Network, bound: float | None = None) -> None:
         """A network from inputs (B, *input_shape) to outputs (B, output_size).
 
         Args:
             input_shape: shape of one input.
             output_size: number of outputs.
             net: the network itself.
-            bound: of the weights of linear and convolutional layers.
+            bound: of the weights of linear and convolutional layers; None for PyTorch's own.
 
         Raises:
             UserError: unless the bound is positive and finite.
         """
-        if not 0.0 < bound < math.inf:
+        if bound is not None and not 0.0 < bound < math.inf:
             raise UserError(f"UniformWeights: bound (={bound}) must be positive and finite.")
         super().__init__(net if isinstance(net, nn.Module) else net(tuple(input_shape), output_size))
         for layer in self.modules():
             if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-                nn.init.uniform_(layer.weight, -bound, bound)
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
+                layer.reset_parameters()
+                if bound is not None:
+                    nn.init.uniform_(layer.weight, -bound, bound)
+                    if layer.bias is not None:
+                        nn.init.zeros_(layer.bias)

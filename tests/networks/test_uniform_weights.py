@@ -38,6 +38,16 @@ def test_weights_are_uniform_and_biases_zero(net: Network, shape: tuple[int, ...
         assert torch.equal(twin(x), network(x))
 
 
+def test_without_a_bound_they_are_pytorchs_own() -> None:
+    torch.manual_seed(0)
+    network = UniformWeights((16,), 2, functools.partial(MLP, hidden=[4000]))
+    layer = network[0].get_submodule("linear1")
+    assert isinstance(layer, nn.Linear)
+    for values in (layer.weight, layer.bias):
+        found = values.detach().flatten().double().numpy()
+        assert scipy.stats.kstest(found, "uniform", (-0.25, 0.5)).pvalue > 1e-3
+
+
 @pytest.mark.parametrize("bound", [0.0, -1.0, float("inf"), float("nan")])
 def test_bounds_that_are_none(bound: float) -> None:
     with pytest.raises(UserError, match=r"UniformWeights: bound \(=.*\) must be positive and finite"):
