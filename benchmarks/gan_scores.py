@@ -1,6 +1,6 @@
-"""Write ``results/gan.csv``, ``results/gan.md`` and a picture for each model from trained runs.
+"""Write ``results/gan.csv``, ``results/gan.md`` and pictures from trained runs, of images and of numbers.
 
-Usage: python -m benchmarks.gan_scores runs/gan_mnist/version_0 runs/dcgan_mnist/version_0 ...
+Usage: python -m benchmarks.gan_scores runs/gan_mnist/version_0 runs/gan_1d/version_0 ...
 """
 
 import csv
@@ -31,6 +31,16 @@ likelihood of 241.2 nats. k: the discriminator's steps for each of the generator
 """
 
 
+NUMBERS = """
+## In one dimension
+
+Runs of `lightning-vi fit --config gan_1d.yaml`, with the options that a line says: the Kolmogorov-Smirnov distance of 10,000
+generated numbers from the distribution that they should have, for each seed; that of exact draws is about 0.009. Mixture:
+0.6 N(-2, 0.6^2) + 0.4 N(2, 0.8^2).
+
+"""
+
+
 @dataclass(frozen=True)
 class Line:
     """A trained run; the fields are the columns of the CSV file, in nats and minutes."""
@@ -54,8 +64,8 @@ class Line:
 
 
 def line(run: Path) -> tuple[Line, str]:
-    """What a run's folder says, and its seed and its options apart from those of the configuration's own."""
-    config, results = yaml.safe_load((run / "config.yaml").read_text()), json.loads((run / "results.json").read_text())
+    """What a run's folder says, and its seed."""
+    config, results = configuration(run), scored(run)
     model: dict[str, Any] = config["model"]["init_args"]
     scores: dict[str, float] = results["scores"]
     return Line(
@@ -78,8 +88,47 @@ def line(run: Path) -> tuple[Line, str]:
     ), str(config["seed_everything"])
 
 
-def write(runs: Sequence[Path], folder: Path) -> None:
-    """Write the files; the picture is of the first run of a model and a loss."""
+def number_lines(runs: Sequence[Path]) -> str:
+    """A table of runs of one dimension: for each noise and distribution the distances of all seeds."""
+    found: dict[tuple[str, str, str], list[tuple[str, float, float, str]]] = {}
+    for run in runs:
+        config, results = configuration(run), scored(run)
+        data = config["data"]["init_args"]
+        options = (
+            config["model"]["init_args"]["noise"]["class_path"].rpartition(".")[2],
+            "mixture" if len(data["means"]) > 1 else f"N({data['means'][0]:g}, {data['sigmas'][0]:g}^2)",
+            results["commit"],
+        )
+        figures = str(config["seed_everything"]), results["scores"]["test/ks"], results["seconds"], results["device"]
+        found.setdefault(options, []).append(figures)
+    table = [
+        Column("noise", [noise for noise, _, _ in found], is_number=False),
+        Column("distribution", [name for _, name, _ in found], is_number=False),
+        Column("seeds", [" ".join(seed for seed, *_ in each) for each in found.values()]),
+        Column("KS", [" ".join(f"{distance:.3f}" for _, distance, *_ in each) for each in found.values()]),
+        Column("longest training, s", [f"{max(seconds for _, _, seconds, _ in each):.1f}" for each in found.values()]),
+        Column("device", [each[0][-1] for each in found.values()], is_number=False),
+        Column("commit", [commit for *_, commit in found], is_number=False),
+    ]
+    return NUMBERS + markdown(table) + "\n\n![The learned map](gan_1d.png)\n"
+
+
+def configuration(run: Path) -> dict[str, Any]:
+    """What a run was started with."""
+    config: dict[str, Any] = yaml.safe_load((run / "config.yaml").read_text())
+    return config
+
+
+def scored(run: Path) -> dict[str, Any]:
+    """What came of it."""
+    results: dict[str, Any] = json.loads((run / "results.json").read_text())
+    return results
+
+
+def write(every: Sequence[Path], folder: Path) -> None:
+    """Write the files; the picture of images is of the first run of a model."""
+    numbers = [run for run in every if "test/ks" in scored(run)["scores"]]
+    runs = [run for run in every if run not in numbers]
     lines, seeds = zip(*(line(run) for run in runs), strict=True)
     with (folder / "gan.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Line)])
@@ -88,6 +137,8 @@ def write(runs: Sequence[Path], folder: Path) -> None:
     pictures: dict[str, Path] = {}
     for each, run in zip(lines, runs, strict=True):
         pictures.setdefault(f"gan_{each.model.removeprefix('gan_')}.png", run / "figures" / "prior_samples.png")
+    if numbers:
+        shutil.copyfile(numbers[0] / "figures" / "learned_map.png", folder / "gan_1d.png")
     for name, path in pictures.items():
         shutil.copyfile(path, folder / name)
     table = [
@@ -109,7 +160,9 @@ def write(runs: Sequence[Path], folder: Path) -> None:
         Column("commit", [each.commit for each in lines], is_number=False),
     ]
     shown = "\n".join(f"\n![Samples of {name.removesuffix('.png')}]({name})" for name in pictures)
-    (folder / "gan.md").write_text(HEAD + markdown(table) + "\n" + shown + "\n")
+    (folder / "gan.md").write_text(
+        HEAD + markdown(table) + "\n" + shown + "\n" + (number_lines(numbers) if numbers else "")
+    )
 
 
 if __name__ == "__main__":

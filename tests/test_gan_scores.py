@@ -21,6 +21,35 @@ def run(folder: Path, name: str, loss: str, seed: int, fid: float) -> Path:
     return folder
 
 
+def number_run(folder: Path, noise: str, means: list[float], seed: int, distance: float) -> Path:
+    (folder / "figures").mkdir(parents=True)
+    (folder / "figures" / "learned_map.png").write_bytes(noise.encode())
+    config = {
+        "model": {"init_args": {"noise": {"class_path": f"lightning_vi.noise_priors.{noise}"}}},
+        "data": {"init_args": {"means": means, "sigmas": [0.5] * len(means)}},
+        "seed_everything": seed,
+    }
+    results = {"scores": {"test/ks": distance}, "seconds": 8.0 + seed, "device": "d", "commit": "c"}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "results.json").write_text(json.dumps(results))
+    return folder
+
+
+def test_runs_of_numbers_are_a_table_of_their_own(tmp_path: Path) -> None:
+    runs = [
+        number_run(tmp_path / "1", "Uniform", [0.0, 1.0], 0, 0.0201),
+        number_run(tmp_path / "2", "Uniform", [0.0, 1.0], 1, 0.0309),
+        number_run(tmp_path / "3", "Gaussian", [1.0], 0, 0.01),
+        run(tmp_path / "4", "gan_mnist", "Minimax", 0, 40.0),
+    ]
+    write(runs, tmp_path)
+    report = (tmp_path / "gan.md").read_text()
+    assert "| Uniform | mixture | 0 1 | 0.020 0.031 | 9.0 | d | c |" in report
+    assert "| Gaussian | N(1, 0.5^2) | 0 | 0.010 | 8.0 | d | c |" in report
+    assert (tmp_path / "gan_1d.png").read_bytes() == b"Uniform"
+    assert len((tmp_path / "gan.csv").read_text().splitlines()) == 2
+
+
 def test_every_run_has_a_line_and_every_model_the_picture_of_its_first(tmp_path: Path) -> None:
     runs = [
         run(tmp_path / "1", "gan_mnist", "Minimax", 0, 40.0),
@@ -53,5 +82,8 @@ def test_every_run_has_a_line_and_every_model_the_picture_of_its_first(tmp_path:
     assert (tmp_path / "gan_mnist.png").read_bytes() == b"gan_mnist 0"
     assert (tmp_path / "gan_dcgan_mnist.png").read_bytes() == b"dcgan_mnist 0"
     report = (tmp_path / "gan.md").read_text()
-    assert "| gan_mnist | Minimax | 2 | 1 | 10 | 170.1 ± 1.5 | 0.167 | 41.0 | 1.40 | 5.600 | 7.50 | 10 | 0.0151 |" in report
+    assert (
+        "| gan_mnist | Minimax | 2 | 1 | 10 | 170.1 ± 1.5 | 0.167 | 41.0 | 1.40 | 5.600 | 7.50 | 10 | 0.0151 |"
+        in report
+    )
     assert report.count("](gan_") == 2
