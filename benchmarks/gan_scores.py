@@ -34,9 +34,10 @@ likelihood of 241.2 nats. k: the discriminator's steps for each of the generator
 NUMBERS = """
 ## In one dimension
 
-Runs of `lightning-vi fit --config gan_1d.yaml`, with the options that a line says: the Kolmogorov-Smirnov distance of 10,000
-generated numbers from the distribution that they should have, for each seed; that of exact draws is about 0.009. Mixture:
-0.6 N(-2, 0.6^2) + 0.4 N(2, 0.8^2).
+Runs of `lightning-vi fit --config gan_1d.yaml`, with the options that a line says: the Kolmogorov-Smirnov distance of
+10,000 generated numbers from the distribution that they should have, for each seed; that of exact draws is about 0.009.
+Mixture: 0.6 N(-2, 0.6^2) + 0.4 N(2, 0.8^2). Other noise: `--model.noise Gaussian --model.noise.size 1`; a Gaussian:
+`--data.means [1] --data.sigmas [0.7] --data.shares [1]`.
 
 """
 
