@@ -9,7 +9,7 @@ from lightning_vi.plots.style import style
 
 WIDTH, TILE = 7.5, 0.75  # of all images together and of each of them, at most; this and what follows in inches
 TITLE, LABELS, PAD = 0.32, 0.18, 0.06
-LETTER, TITLE_LETTER = 0.078, 0.105  # widths, rather too large
+LETTER, TITLE_LETTER = 0.088, 0.105  # widths, rather too large
 RESOLUTION = 112  # pixels of the longer side of an image, at least
 SPACE = 0.06  # between images, in their sides
 LATTICE = 0.88  # brightness of that space
