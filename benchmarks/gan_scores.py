@@ -20,8 +20,8 @@ RESULTS = Path(__file__).parent.parent / "results"
 HEAD = """# Generative adversarial networks on MNIST
 
 Command: `python -m benchmarks.gan_scores RUN ...` with the folders of the runs below; each was trained by
-`lightning-vi fit --config MODEL.yaml` with the options that its line names, and tested at its final epoch. docs/gan.md
-says what the figures are.
+`lightning-vi fit --config MODEL.yaml` with the loss, the k, the penalty and the seed of its line, and tested at its
+final epoch; `--name` tells runs without a penalty from the others. docs/gan.md says what the figures are.
 
 Parzen: mean log-likelihood of the 10,000 test images in nats, and its standard error over images, under windows of
 width sigma, chosen on the first 1,000 validation images, around 10,000 generated ones. FID, KID, Inception Score and
@@ -36,8 +36,7 @@ NUMBERS = """
 
 Runs of `lightning-vi fit --config gan_1d.yaml`, with the options that a line says: the Kolmogorov-Smirnov distance of
 10,000 generated numbers from the distribution that they should have, for each seed; that of exact draws is about 0.009.
-Mixture: 0.6 N(-2, 0.6^2) + 0.4 N(2, 0.8^2). Other noise: `--model.noise Gaussian --model.noise.size 1`; a Gaussian:
-`--data.means [1] --data.sigmas [0.7] --data.shares [1]`.
+Options: `--model.noise Gaussian --model.noise.size 1`, `--data.means [1] --data.sigmas [0.7] --data.shares [1]`.
 
 """
 
@@ -64,29 +63,41 @@ class Line:
     commit: str
 
 
-def line(run: Path) -> tuple[Line, str]:
-    """What a run's folder says, and its seed."""
+def line(run: Path) -> tuple[Line, str, str]:
+    """What a run's folder says, its seed and its penalty."""
     config, results = configuration(run), scored(run)
     model: dict[str, Any] = config["model"]["init_args"]
     scores: dict[str, float] = results["scores"]
-    return Line(
-        model=config["name"],
-        loss=model["loss"]["class_path"].rpartition(".")[2],
-        k=model["discriminator_steps"],
-        epochs=results["epochs"],
-        parzen_nats=round(scores["test/parzen"], 2),
-        parzen_se=round(scores["test/parzen_se"], 2),
-        sigma=round(scores["test/parzen_sigma"], 3),
-        fid=round(scores["test/fid"], 2),
-        fid_floor=round(scores["test/fid_floor"], 2),
-        kid=round(scores["test/kid"], 4),
-        inception_score=round(scores["test/inception_score"], 3),
-        classes=int(scores["test/classes"]),
-        class_kl=round(scores["test/class_kl"], 4),
-        minutes=round(results["seconds"] / 60, 1),
-        device=results["device"],
-        commit=results["commit"],
-    ), str(config["seed_everything"])
+    options = model["penalty"]
+    penalty = (
+        "none"
+        if options is None
+        else "{} {:g} / {}".format(
+            options["class_path"].rpartition(".")[2], options["init_args"]["weight"], options["init_args"]["every"]
+        )
+    )
+    return (
+        Line(
+            model=config["name"],
+            loss=model["loss"]["class_path"].rpartition(".")[2],
+            k=model["discriminator_steps"],
+            epochs=results["epochs"],
+            parzen_nats=round(scores["test/parzen"], 2),
+            parzen_se=round(scores["test/parzen_se"], 2),
+            sigma=round(scores["test/parzen_sigma"], 3),
+            fid=round(scores["test/fid"], 2),
+            fid_floor=round(scores["test/fid_floor"], 2),
+            kid=round(scores["test/kid"], 4),
+            inception_score=round(scores["test/inception_score"], 3),
+            classes=int(scores["test/classes"]),
+            class_kl=round(scores["test/class_kl"], 4),
+            minutes=round(results["seconds"] / 60, 1),
+            device=results["device"],
+            commit=results["commit"],
+        ),
+        str(config["seed_everything"]),
+        penalty,
+    )
 
 
 def number_lines(runs: Sequence[Path]) -> str:
@@ -97,7 +108,10 @@ def number_lines(runs: Sequence[Path]) -> str:
         data = config["data"]["init_args"]
         options = (
             config["model"]["init_args"]["noise"]["class_path"].rpartition(".")[2],
-            "mixture" if len(data["means"]) > 1 else f"N({data['means'][0]:g}, {data['sigmas'][0]:g}^2)",
+            " + ".join(
+                f"{share:g} N({mean:g}, {sigma:g}^2)"
+                for share, mean, sigma in zip(data["shares"], data["means"], data["sigmas"], strict=True)
+            ),
             results["commit"],
         )
         figures = str(config["seed_everything"]), results["scores"]["test/ks"], results["seconds"], results["device"]
@@ -127,17 +141,20 @@ def scored(run: Path) -> dict[str, Any]:
 
 
 def write(every: Sequence[Path], folder: Path) -> None:
-    """Write the files; the picture of images is of the first run of a model."""
+    """Write the files; there is a picture of the first run of each model, loss and k."""
     numbers = [run for run in every if "test/ks" in scored(run)["scores"]]
     runs = [run for run in every if run not in numbers]
-    lines, seeds = zip(*(line(run) for run in runs), strict=True)
+    if not runs:
+        raise SystemExit("gan_scores: give the folder of at least one run of images.")
+    lines, seeds, penalties = zip(*(line(run) for run in runs), strict=True)
     with (folder / "gan.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Line)])
         writer.writeheader()
         writer.writerows(asdict(each) for each in lines)
     pictures: dict[str, Path] = {}
     for each, run in zip(lines, runs, strict=True):
-        pictures.setdefault(f"gan_{each.model.removeprefix('gan_')}.png", run / "figures" / "prior_samples.png")
+        name = f"gan_{each.model.removeprefix('gan_')}_{each.loss}_{each.k}.png"
+        pictures.setdefault(name, run / "figures" / "prior_samples.png")
     if numbers:
         shutil.copyfile(numbers[0] / "figures" / "learned_map.png", folder / "gan_1d.png")
     for name, path in pictures.items():
@@ -146,6 +163,7 @@ def write(every: Sequence[Path], folder: Path) -> None:
         Column("model", [each.model for each in lines], is_number=False),
         Column("loss", [each.loss for each in lines], is_number=False),
         Column("k", [str(each.k) for each in lines]),
+        Column("penalty", list(penalties), is_number=False),
         Column("seed", list(seeds)),
         Column("epochs", [str(each.epochs) for each in lines]),
         Column("Parzen, nats", [f"{each.parzen_nats:.1f} ± {each.parzen_se:.1f}" for each in lines]),

@@ -22,7 +22,8 @@ class GeneratedImages(Callback):
 
     They are expected images of draws from the prior, always the same draws, by the process of rank zero, and compared
     with the test images. During training they may be logged as `val/...` too, compared with the validation images.
-    Without validation images Parzen's sigma is chosen on training images.
+    Without validation images Parzen's sigma is chosen on training images. That of `val/parzen` is chosen on images that
+    it is then measured on, and fewer windows make it lower: it compares epochs, not models.
 
     Args:
         count: Number of generated images; figures are comparable at the same number only.
@@ -43,6 +44,10 @@ class GeneratedImages(Callback):
         self.count, self.digits, self.every_n_epochs, self.val_count = count, digits, every_n_epochs, val_count
         self._notices = Notices()
         self._measures: dict[str, ImageScores] = {}  # of the real images, by split
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Forget the real images of another run."""
+        self._measures.clear()
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Measure on validation images, if it is time."""

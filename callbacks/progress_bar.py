@@ -21,7 +21,7 @@ METRICS = {
 
 
 class ProgressBar(lightning_callbacks.ProgressBar):
-    """One bar over the whole run, with the epoch, the validation error and the ELBO per training example.
+    """One bar over the whole run, with the epoch and what tells how training goes, such as error or ELBO.
 
     Metrics are read when an epoch or a validation has ended, and the screen is written at most every
     `refresh_seconds`: a step costs one look at the clock. Where standard output is not a terminal, training

@@ -34,10 +34,10 @@ class SamplesOverEpochs(Callback):
         self._latents: Tensor | None = None  # (columns, D_L), of the standard normal prior
         self._images: dict[int, Tensor] = {}  # by epoch, (columns, C, H, W), bytes
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep images of this epoch, if its number is a power of two."""
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        """Keep images of an epoch that ends, if its number is a power of two: a checkpoint behind it has them."""
         epochs = trainer.current_epoch + 1
-        if epochs & (epochs - 1) == 0 and trainer.is_global_zero:
+        if trainer.is_last_batch and epochs & (epochs - 1) == 0 and trainer.is_global_zero:
             images = self._drawn(pl_module)
             if images is not None:
                 self._images[epochs] = images

@@ -2,6 +2,7 @@ import csv
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 
 from benchmarks.gan_scores import write
@@ -10,7 +11,9 @@ from benchmarks.gan_scores import write
 def run(folder: Path, name: str, loss: str, seed: int, fid: float) -> Path:
     (folder / "figures").mkdir(parents=True)
     (folder / "figures" / "prior_samples.png").write_bytes(f"{name} {seed}".encode())
+    r1 = {"class_path": "lightning_vi.adversarial.R1", "init_args": {"weight": 0.5, "every": 4}}
     model = {"loss": {"class_path": f"lightning_vi.adversarial.{loss}"}, "discriminator_steps": 2}
+    model["penalty"] = None if seed else r1
     config = {"name": name, "model": {"init_args": model}, "seed_everything": seed}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     figures = {"parzen": 170.123, "parzen_se": 1.456, "parzen_sigma": 0.16681, "fid": fid, "fid_floor": 1.4, "kid": 5.6}
@@ -26,7 +29,7 @@ def number_run(folder: Path, noise: str, means: list[float], seed: int, distance
     (folder / "figures" / "learned_map.png").write_bytes(noise.encode())
     config = {
         "model": {"init_args": {"noise": {"class_path": f"lightning_vi.noise_priors.{noise}"}}},
-        "data": {"init_args": {"means": means, "sigmas": [0.5] * len(means)}},
+        "data": {"init_args": {"means": means, "sigmas": [0.5] * len(means), "shares": [1 / len(means)] * len(means)}},
         "seed_everything": seed,
     }
     results = {"scores": {"test/ks": distance}, "seconds": 8.0 + seed, "device": "d", "commit": "c"}
@@ -44,8 +47,8 @@ def test_runs_of_numbers_are_a_table_of_their_own(tmp_path: Path) -> None:
     ]
     write(runs, tmp_path)
     report = (tmp_path / "gan.md").read_text()
-    assert "| Uniform | mixture | 0 1 | 0.020 0.031 | 9.0 | d | c |" in report
-    assert "| Gaussian | N(1, 0.5^2) | 0 | 0.010 | 8.0 | d | c |" in report
+    assert "| Uniform | 0.5 N(0, 0.5^2) + 0.5 N(1, 0.5^2) | 0 1 | 0.020 0.031 | 9.0 | d | c |" in report
+    assert "| Gaussian | 1 N(1, 0.5^2) | 0 | 0.010 | 8.0 | d | c |" in report
     assert (tmp_path / "gan_1d.png").read_bytes() == b"Uniform"
     assert len((tmp_path / "gan.csv").read_text().splitlines()) == 2
 
@@ -79,11 +82,17 @@ def test_every_run_has_a_line_and_every_model_the_picture_of_its_first(tmp_path:
     assert {name: value for name, value in second.items() if value != first[name]} == {"fid": "41.0"}
     changed = {name: value for name, value in third.items() if value != first[name]}
     assert changed == {"model": "dcgan_mnist", "loss": "NonSaturating", "fid": "12.0"}
-    assert (tmp_path / "gan_mnist.png").read_bytes() == b"gan_mnist 0"
-    assert (tmp_path / "gan_dcgan_mnist.png").read_bytes() == b"dcgan_mnist 0"
+    assert (tmp_path / "gan_mnist_Minimax_2.png").read_bytes() == b"gan_mnist 0"
+    assert (tmp_path / "gan_dcgan_mnist_NonSaturating_2.png").read_bytes() == b"dcgan_mnist 0"
     report = (tmp_path / "gan.md").read_text()
     assert (
-        "| gan_mnist | Minimax | 2 | 1 | 10 | 170.1 ± 1.5 | 0.167 | 41.0 | 1.40 | 5.600 | 7.50 | 10 | 0.0151 |"
+        "| gan_mnist | Minimax | 2 | none | 1 | 10 | 170.1 ± 1.5 | 0.167 | 41.0 | 1.40 | 5.600 | 7.50 | 10 | 0.0151 |"
         in report
     )
+    assert "| dcgan_mnist | NonSaturating | 2 | R1 0.5 / 4 | 0 |" in report
     assert report.count("](gan_") == 2
+
+
+def test_without_images_there_is_no_table(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="at least one run of images"):
+        write([number_run(tmp_path / "1", "Uniform", [0.0], 0, 0.02)], tmp_path)

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
@@ -45,7 +46,9 @@ class GAN(LightningModule):
 
     Logs once per epoch, as means over its steps: ``train/discriminator_loss``, ``train/generator_loss``,
     ``train/real``, the judgement D(x) of data, and ``train/fake``, that of generated examples; the last two as
-    ``val/...`` and ``test/...`` too, from networks in evaluation mode.
+    ``val/...`` and ``test/...`` too, from networks in evaluation mode. At every `log_every_n_steps`-th step of the
+    generator the loggers get ``train/discriminator_loss_step``, ``train/generator_loss_step`` and the number
+    ``train/discriminator_steps``.
 
     Args:
         input_shape: Shape of one x, without the batch.
@@ -132,8 +135,14 @@ class GAN(LightningModule):
         """Refuse what would train wrongly.
 
         Raises:
-            UserError: For a distributed strategy that expects a gradient of every parameter at each backward pass.
+            UserError: For weights of 16 bits, or a distributed strategy that expects a gradient of every parameter at
+                each backward pass.
         """
+        if self.trainer.precision in ("bf16-true", "16-true"):
+            raise UserError(
+                f"GAN: --trainer.precision (={self.trainer.precision}) must leave the weights in 32 bits. "
+                "Set bf16-mixed or 16-mixed."
+            )
         strategy = self.trainer.strategy
         if isinstance(strategy, DDPStrategy) and not strategy._ddp_kwargs.get("find_unused_parameters"):
             raise UserError(
@@ -142,17 +151,37 @@ class GAN(LightningModule):
             )
 
     def on_train_start(self) -> None:
-        """See `start_at_training_moments`."""
+        """See `start_at_training_moments`.
+
+        Raises:
+            UserError: For a training that cannot go well to its end.
+        """
+        self._require_steps()
         start_at_training_moments(self.generator, self.trainer)
+
+    def _require_steps(self) -> None:
+        epoch, epochs, k = self._record.epoch, self.trainer.max_epochs, self.discriminator_steps
+        if epochs is not None and 0 <= epochs * epoch.batches < k:
+            raise UserError(
+                f"GAN: discriminator_steps (={k}) must be at most the {epochs * epoch.batches} minibatches of the "
+                "training: the generator would never step."
+            )
+        loader = self.trainer.train_dataloader
+        assert loader is not None  # `epoch_of` has read its size
+        left = epoch.visited - (epoch.batches - 1) * int(loader.batch_size)
+        if left == 1 and epoch.devices == 1 and any(isinstance(each, nn.BatchNorm1d) for each in self.modules()):
+            raise UserError("GAN: a minibatch of one example cannot be normalised. Set another batch_size.")
+        precision = self.trainer.precision_plugin
+        fused = any(group.get("fused") for each in self.trainer.optimizers for group in each.param_groups)
+        if self.gradient_clip_norm and fused and isinstance(precision, MixedPrecision) and precision.scaler is not None:
+            raise UserError(
+                "GAN: gradient_clip_norm needs optimizers that leave the loss scale of 16-mixed to Lightning. "
+                "Set fused: false, or --trainer.precision bf16-mixed."
+            )
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """A step of the discriminator, and behind every k-th one of the generator."""
         real = inputs_of(batch)
-        if len(real) == 1 and any(isinstance(each, nn.BatchNorm1d) for each in self.modules()):
-            raise UserError(
-                "GAN: the last minibatch of the epoch has one example, which cannot be normalised. "
-                "Set another batch_size."
-            )
         discriminator_figures = self._discriminator_step(real)
         generator_loss = torch.zeros((), device=self.device)
         stepped = self.steps["discriminator"] % self.discriminator_steps == 0
@@ -163,9 +192,13 @@ class GAN(LightningModule):
             self._step_schedules()
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # set at run time
         if stepped and every > 0 and self.steps["generator"] % every == 0:
-            losses = {"discriminator_loss_step": discriminator_figures[0], "generator_loss_step": generator_loss}
+            noted = {
+                "discriminator_loss_step": float(discriminator_figures[0]),
+                "generator_loss_step": float(generator_loss),
+                "discriminator_steps": self.steps["discriminator"],
+            }
             for logger in self.loggers:  # not by log(), which writes at every n-th minibatch
-                logger.log_metrics({f"train/{name}": float(each) for name, each in losses.items()}, self.global_step)
+                logger.log_metrics({f"train/{name}": each for name, each in noted.items()}, self.global_step)
 
     def _step_schedules(self) -> None:
         schedulers = self.lr_schedulers()  # one, or a list of two, or none
@@ -175,7 +208,7 @@ class GAN(LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Tell Lightning which step it is for loggers, which would count minibatches."""
-        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.steps["generator"]
+        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.global_step
 
     def _discriminator_step(self, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Loss, judgement of data and of generated examples, each of shape ()."""

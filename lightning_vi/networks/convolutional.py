@@ -1,4 +1,4 @@
-"""Networks of images for autoencoders: strided convolutions down to a code, transposed ones back up to an image.
+"""Networks of images, for codes and GANs: strided convolutions down to a code, transposed ones back up to an image.
 
 All kernels are 4 x 4 with stride 2 and padding 1. A convolution then halves an even height and width, a transposed one
 doubles them; and the stride divides the kernel, so that every pixel is made of equally many inputs.

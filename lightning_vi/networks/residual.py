@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from lightning_vi.errors import UserError
 from lightning_vi.networks.network import Network
+from lightning_vi.networks.uniform_weights import require_plain
 
 
 class Residual(nn.Module):
@@ -23,7 +24,7 @@ class Residual(nn.Module):
             net: the network of g.
 
         Raises:
-            UserError: where inputs and outputs have different sizes.
+            UserError: where inputs and outputs have different sizes, or the net is a SpectralNorm.
         """
         super().__init__()
         if tuple(input_shape) != (output_size,):
@@ -34,6 +35,7 @@ class Residual(nn.Module):
         self.weight = nn.Parameter(torch.ones(output_size))
         self.net = net if isinstance(net, nn.Module) else net(tuple(input_shape), output_size)
         for layer in [each for each in self.net.modules() if isinstance(each, nn.Linear)][-1:]:
+            require_plain("Residual", layer)
             nn.init.normal_(layer.weight, std=0.1 * layer.in_features**-0.5)
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -58,10 +58,12 @@ def test_training_is_measured_on_validation_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:You defined a `validation_step` but have no `val_dataloader`")
-def test_what_has_no_images_is_told(tmp_path: Path) -> None:
+def test_what_has_no_images_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="lightning.pytorch")
     run = trainer(callbacks=[GeneratedImages()], logger=CSVLogger(tmp_path, name=""))
     run.test(gan((1,)), Curve(seed=0), verbose=False)
     assert "test/parzen" not in run.callback_metrics
+    assert "GeneratedImages logs nothing: inputs of shape (1,) are no images." in caplog.text
 
 
 @pytest.mark.parametrize(

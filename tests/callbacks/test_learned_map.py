@@ -8,7 +8,7 @@ from scipy import stats
 
 from lightning_vi.callbacks import LearnedMap
 from lightning_vi.callbacks.learned_map import kolmogorov_smirnov
-from lightning_vi.datamodules import Digits, GaussianMixture
+from lightning_vi.datamodules import Curve, Digits, GaussianMixture
 from lightning_vi.errors import UserError
 from lightning_vi.modules import GAN
 from lightning_vi.networks import MLP
@@ -45,9 +45,16 @@ def test_a_generator_that_is_the_map_has_the_distance_of_exact_draws(noise: Gaus
 
 def test_data_of_unknown_distribution_are_told(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     net = partial(MLP, hidden=[4])
-    run = trainer(callbacks=[LearnedMap()], logger=CSVLogger(tmp_path, name=""))
-    run.test(GAN((1, 8, 8), net, net, Gaussian(1)), Digits(seed=0), verbose=False)
-    assert "test/ks" not in run.callback_metrics
+    caplog.set_level("INFO", logger="lightning.pytorch")
+    for module, data in (
+        (GAN((1, 8, 8), net, net, Gaussian(1)), Digits(seed=0)),
+        (GAN((1,), net, net, Gaussian(1)), Curve(seed=0)),
+    ):
+        caplog.clear()
+        run = trainer(callbacks=[LearnedMap()], logger=CSVLogger(tmp_path, name=""))
+        run.test(module, data, verbose=False)
+        assert "test/ks" not in run.callback_metrics
+        assert "LearnedMap logs nothing: it takes one noise variable, and data that are numbers" in caplog.text
 
 
 def test_a_number_is_needed() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
 from lightning_vi.callbacks import SamplesOverEpochs
@@ -73,9 +74,27 @@ def test_the_noise_is_the_checkpoints(make_trainer: Callable[..., Trainer], pict
     torch.testing.assert_close(pictures[0]["images"][-1].flatten(1), expected, atol=0.5 / 255 + 1e-6, rtol=0)
 
 
-def test_what_has_no_images_is_told(make_trainer: Callable[..., Trainer], pictures: list[dict[str, Any]]) -> None:
-    make_trainer(SamplesOverEpochs(), max_epochs=1, limit_val_batches=0).fit(gan((1,)), Curve(seed=0))
+def test_what_has_no_images_is_told(
+    make_trainer: Callable[..., Trainer], pictures: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="lightning.pytorch"):
+        make_trainer(SamplesOverEpochs(), max_epochs=1, limit_val_batches=0).fit(gan((1,)), Curve(seed=0))
+    assert caplog.text.count("SamplesOverEpochs draws nothing: inputs of shape (1,) are no images.") == 1
     assert not pictures
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Using ModelCheckpoint with manual optimization", "ignore:Be aware that when using `ckpt_path`"
+)
+def test_a_checkpoint_behind_an_epochs_last_step_has_its_row(
+    tmp_path: Path, make_trainer: Callable[..., Trainer], pictures: list[dict[str, Any]]
+) -> None:
+    saving = ModelCheckpoint(tmp_path / "saved", "{step}", every_n_train_steps=6, save_top_k=-1)  # three an epoch
+    make_trainer(SamplesOverEpochs(4), saving, max_epochs=2, enable_checkpointing=True).fit(gan(), digits())
+    logger = CSVLogger(tmp_path, name="second")
+    resumed = make_trainer(SamplesOverEpochs(4), max_epochs=3, logger=logger)
+    resumed.fit(gan(), digits(), ckpt_path=tmp_path / "saved" / "step=6.ckpt", weights_only=True)
+    assert pictures[-1]["row_labels"] == ["1 epoch", "2 epochs", "3 epochs"]
 
 
 def test_refuses_none() -> None:

@@ -342,8 +342,36 @@ def test_numbers_out_of_their_ranges(options: dict[str, Any], message: str) -> N
 def test_a_minibatch_of_one_cannot_be_normalised() -> None:
     module = GAN((4,), partial(MLP, hidden=[8], normalization=nn.BatchNorm1d), NET, Gaussian(3))
     single = DataLoader(data(6), 5, generator=torch.Generator())
-    with pytest.raises(UserError, match="the last minibatch of the epoch has one example"):
+    with pytest.raises(UserError, match="a minibatch of one example cannot be normalised"):
         trainer(max_epochs=1).fit(module, single)
+    assert module.steps["discriminator"] == 0
+
+
+def test_a_generator_that_would_never_step_is_refused() -> None:
+    with pytest.raises(UserError, match=r"discriminator_steps \(=6\) must be at most the 5 minibatches"):
+        trainer(max_epochs=1).fit(gan(discriminator_steps=6), loader())
+    trainer(max_epochs=2).fit(module := gan(discriminator_steps=6), loader())
+    assert module.steps == {"generator": 1, "discriminator": 10}
+
+
+def test_a_second_training_has_an_axis_of_its_own(tmp_path: Path) -> None:
+    module = gan()
+    trainer(max_epochs=1).fit(module, loader())
+    run = trainer(max_epochs=2, logger=CSVLogger(tmp_path, name=""), log_every_n_steps=1)
+    run.fit(module, loader())
+    with (tmp_path / "version_0" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows if row["train/real"]] == [5, 10]
+    assert [int(row["step"]) for row in rows if row["train/generator_loss_step"]] == list(range(1, 11))
+    assert [int(float(row["train/discriminator_steps"])) for row in rows if row["train/discriminator_steps"]] == list(
+        range(6, 16)
+    )
+
+
+@pytest.mark.parametrize("precision", ["bf16-true", "16-true"])
+def test_weights_of_16_bits_are_refused(precision: Any) -> None:
+    with pytest.raises(UserError, match=f"precision \\(={precision}\\) must leave the weights in 32 bits"):
+        trainer(max_epochs=1, precision=precision).fit(gan(), loader())
 
 
 def test_a_schedule_that_follows_a_score_is_refused() -> None:

@@ -9,6 +9,7 @@ from lightning.pytorch.plugins import MixedPrecision
 from torch import Tensor, nn
 
 from lightning_vi.adversarial import R1, NonSaturating
+from lightning_vi.errors import UserError
 from lightning_vi.modules import GAN
 from tests.bare_trainer import trainer
 from tests.modules.test_gan import gan, loader
@@ -112,5 +113,5 @@ class Watched(R1):
 
 def test_clipping_is_refused_where_the_optimizer_unscales_by_itself() -> None:
     fused = partial(torch.optim.Adam, lr=0.01, fused=True)
-    with pytest.raises(RuntimeError, match="does not allow for gradient clipping"):
+    with pytest.raises(UserError, match="Set fused: false"):
         trained(True, gradient_clip_norm=0.1, generator_optimizer=fused, discriminator_optimizer=fused)

@@ -8,7 +8,15 @@ import torch
 from torch import nn
 
 from lightning_vi.errors import UserError
-from lightning_vi.networks import MLP, ConvolutionalDecoder, ConvolutionalEncoder, Network, UniformWeights
+from lightning_vi.networks import (
+    MLP,
+    ConvolutionalDecoder,
+    ConvolutionalEncoder,
+    Network,
+    Residual,
+    SpectralNorm,
+    UniformWeights,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +54,14 @@ def test_without_a_bound_they_are_pytorchs_own() -> None:
     for values in (layer.weight, layer.bias):
         found = values.detach().flatten().double().numpy()
         assert scipy.stats.kstest(found, "uniform", (-0.25, 0.5)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("outer", [UniformWeights, Residual])
+def test_weights_that_cannot_be_set_are_refused(outer: type[UniformWeights] | type[Residual]) -> None:
+    inner = functools.partial(SpectralNorm, net=MLP)
+    with pytest.raises(UserError, match=f"the weights of a SpectralNorm cannot be set. Put {outer.__name__} into it"):
+        outer((2,), 2, inner)
+    SpectralNorm((2,), 2, functools.partial(outer, net=MLP))
 
 
 @pytest.mark.parametrize("bound", [0.0, -1.0, float("inf"), float("nan")])
