@@ -127,9 +127,10 @@ torch.set_num_threads(1)
 seed_everything(1, verbose=False)
 data = Digits(batch_size=60 // devices, seed=1)
 net = partial(MLP, hidden=[16])
+normalised = partial(MLP, hidden=[16], normalization=torch.nn.BatchNorm1d)
 optimizer = partial(torch.optim.Adam, lr=1e-3)
 module = GAN(
-    data.input_shape, net, net, Gaussian(3), penalty=R1(every=2), discriminator_steps=2, ema=0.9,
+    data.input_shape, normalised, net, Gaussian(3), penalty=R1(every=2), discriminator_steps=2, ema=0.9,
     generator_optimizer=optimizer, discriminator_optimizer=optimizer,
 )
 
