@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 
 from lightning_vi import __version__, named_configs
+from lightning_vi.allocator import keep_freed_memory
 from lightning_vi.errors import UserError
 from lightning_vi.nearest import did_you_mean
 
@@ -52,6 +53,7 @@ def _dispatch(arguments: list[str]) -> int:
 
         return table.run(arguments[1:])
     elif command in COMMANDS:
+        keep_freed_memory()
         # As `python -m` does, so that a configuration can name a class of a module in the current folder.
         if "" not in sys.path and os.getcwd() not in sys.path:
             sys.path.insert(0, "")

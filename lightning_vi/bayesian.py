@@ -1,7 +1,7 @@
 r"""Any network as a Bayesian one: vec(W) = mu + diag(sigma) epsilon, epsilon ~ N(0, I).
 
 The trainable parameters of a network become one flat vector with a factorised Gaussian posterior. A draw from it is
-cut into views of the parameters' shapes, and the network runs on those through ``torch.func.functional_call``.
+cut into views of the parameters' shapes, which take the places of the parameters while the network runs.
 There are no special layers: convolutions, normalisation, pretrained weights and your own modules work as they are.
 
 A weight can be removed: it is 0 then in every draw and in the mean, costs nothing, and training leaves it alone.
@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from lightning_vi.errors import UserError
 from lightning_vi.noise import NoiseStream
@@ -89,11 +88,17 @@ class BayesianModule(nn.Module):
         chosen = _random_parameters(self.net, bayesian)
         self._shapes = {name: parameter.shape for name, parameter in chosen.items()}
         self.tied = _tied_names(self.net, chosen)
-        self._sizes = [parameter.numel() for parameter in chosen.values()]
         self.mu = nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in chosen.values()]))
         self.rho = nn.Parameter(torch.full_like(self.mu, self.posterior.initial_rho))
         self.register_buffer("kept", None, persistent=False)  # the extra state has it, so that any state dict fits
-        _replace_by_placeholders(self.net, chosen)
+        self._places = _places(self.net, chosen)
+        # Without storage: using the network directly fails instead of giving wrong numbers.
+        self._placeholders = {
+            name: torch.empty_like(p, device="meta", requires_grad=False) for name, p in chosen.items()
+        }
+        for name, module, attribute in self._places:
+            del module._parameters[attribute]
+            setattr(module, attribute, self._placeholders[name])
 
     def extra_repr(self) -> str:
         """The line that ``repr`` adds."""
@@ -123,9 +128,7 @@ class BayesianModule(nn.Module):
         Returns:
             Parameter name to a view of that parameter's shape.
         """
-        return self._name(flat.split(self._sizes))
-
-    def _name(self, pieces: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        pieces = flat.split([shape.numel() for shape in self._shapes.values()])
         return {name: piece.view(shape) for (name, shape), piece in zip(self._shapes.items(), pieces, strict=True)}
 
     def epsilon(self, noise: NoiseStream | None = None) -> Tensor:
@@ -141,9 +144,9 @@ class BayesianModule(nn.Module):
         """
         noise = self.epsilon() if epsilon is None else epsilon
         kl, pieces = draw_and_price(
-            self.mu, self.rho, noise, self.prior, self.posterior, self._sizes, self.compiled, self.kept
+            self.mu, self.rho, noise, self.prior, self.posterior, list(self._shapes.values()), self.compiled, self.kept
         )
-        return Draw(self._name(pieces), kl)
+        return Draw(dict(zip(self._shapes, pieces, strict=True)), kl)
 
     def sample(self, noise: NoiseStream | None = None) -> dict[str, Tensor]:
         """Weights alone, from the next noise of a stream (by default the module's own), for prediction."""
@@ -155,8 +158,14 @@ class BayesianModule(nn.Module):
 
     def forward(self, inputs: Tensor, weights: Weights) -> Any:
         """The network's output with the given weights (a draw's, or the mean)."""
-        tied = {name: weights[first] for name, first in self.tied.items()}
-        return functional_call(self.net, {**weights, **tied}, (inputs,))
+        # torch.func.functional_call looks all modules up by name, which takes as long as a small layer.
+        for name, module, attribute in self._places:
+            setattr(module, attribute, weights[name])
+        try:
+            return self.net(inputs)
+        finally:
+            for name, module, attribute in self._places:
+                setattr(module, attribute, self._placeholders[name])
 
     def compile_draws(self) -> bool:
         """Compile the loops that draw weights and differentiate through them, once and for all sizes.
@@ -214,15 +223,12 @@ def _tied_names(net: nn.Module, chosen: dict[str, nn.Parameter]) -> dict[str, st
     return {name: first[id(p)] for name, p in everywhere if id(p) in first and first[id(p)] != name}
 
 
-def _replace_by_placeholders(net: nn.Module, chosen: dict[str, nn.Parameter]) -> None:
-    """Unregister parameters, so that each weight is stored, saved and optimised once, in the flat vector.
-
-    A tensor without storage stays in each place that held the parameter (tied parameters have several): the
-    functional call needs an attribute to swap, and using the network directly fails instead of giving wrong numbers.
-    """
-    random = {id(parameter) for parameter in chosen.values()}
-    for module in net.modules():
-        for attribute, parameter in list(module._parameters.items()):
-            if parameter is not None and id(parameter) in random:
-                del module._parameters[attribute]
-                setattr(module, attribute, torch.empty_like(parameter, device="meta", requires_grad=False))
+def _places(net: nn.Module, chosen: dict[str, nn.Parameter]) -> list[tuple[str, nn.Module, str]]:
+    """Where parameters stand, each with its name: the module and the attribute. Tied ones have several places."""
+    names = {id(parameter): name for name, parameter in chosen.items()}
+    return [
+        (names[id(parameter)], module, attribute)
+        for module in net.modules()
+        for attribute, parameter in module._parameters.items()
+        if parameter is not None and id(parameter) in names
+    ]

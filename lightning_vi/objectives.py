@@ -77,8 +77,8 @@ def expected_nll(likelihood: Likelihood, outputs: Tensor, targets: Tensor, epoch
         Shape (), nats per training example; averaged over devices and over the epoch's steps it is the training
         set's mean.
     """
-    total = likelihood.nll(outputs, targets).sum() / outputs.shape[0]
-    return total * (epoch.devices * epoch.batches / epoch.visited)
+    total = likelihood.nll(outputs, targets).sum()
+    return total * (epoch.devices * epoch.batches / epoch.visited / outputs.shape[0])
 
 
 def negative_elbo(estimate: Estimate, likelihood: Likelihood, targets: Tensor, share: float, epoch: Epoch) -> Objective:

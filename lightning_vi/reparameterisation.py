@@ -18,7 +18,7 @@ References:
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -26,6 +26,8 @@ from torch import Tensor
 from lightning_vi.functional.compiled import compiled
 from lightning_vi.posteriors import FactorisedGaussian
 from lightning_vi.priors import Prior
+
+_PIECES = 16  # the compiler writes two loops for each
 
 
 def only_kept(values: Tensor, kept: Tensor | None) -> Tensor:
@@ -40,27 +42,50 @@ def only_kept(values: Tensor, kept: Tensor | None) -> Tensor:
 
 def _forward(
     prior: Prior, posterior: FactorisedGaussian, mu: Tensor, rho: Tensor, epsilon: Tensor, kept: Tensor | None
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor | None]:
     sigma = posterior.sigma(rho)
     complexity = prior.complexity(mu, sigma, epsilon)
-    return only_kept(mu + sigma * epsilon, kept), only_kept(complexity, kept).sum()
+    weights = only_kept(mu + sigma * epsilon, kept)
+    return weights, only_kept(complexity, kept).sum(), prior.score_of_draw(mu, sigma, epsilon)
+
+
+class _Saved(NamedTuple):
+    """What the backward pass needs of each weight, shapes (n,)."""
+
+    mu: Tensor
+    rho: Tensor
+    epsilon: Tensor
+    kept: Tensor | None
+    score: Tensor | None
+
+
+def _gradient(
+    prior: Prior, posterior: FactorisedGaussian, saved: _Saved, grad_weights: Tensor, grad_complexity: Tensor
+) -> tuple[Tensor, Tensor]:
+    mu, rho, epsilon, kept, score = saved
+    sigma, slope = posterior.sigma_and_slope(rho)
+    by_mu, by_sigma = prior.complexity_gradient(mu, sigma, epsilon, score)
+    grad_mu = grad_weights + grad_complexity * by_mu
+    grad_rho = (grad_weights * epsilon + grad_complexity * by_sigma) * slope
+    return only_kept(grad_mu, kept), only_kept(grad_rho, kept)
 
 
 def _backward(
     prior: Prior,
     posterior: FactorisedGaussian,
-    mu: Tensor,
-    rho: Tensor,
-    epsilon: Tensor,
-    kept: Tensor | None,
-    grad_weights: Tensor,
+    saved: _Saved,
+    grad_pieces: tuple[Tensor, ...],
     grad_complexity: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    sigma, slope = posterior.sigma_and_slope(rho)
-    by_mu, by_sigma = prior.complexity_gradient(mu, sigma, epsilon)
-    grad_mu = grad_weights + grad_complexity * by_mu
-    grad_rho = (grad_weights * epsilon + grad_complexity * by_sigma) * slope
-    return only_kept(grad_mu, kept), only_kept(grad_rho, kept)
+    """Piece by piece, so that compiled loops write into the flat results what they read from the pieces."""
+    sizes = [piece.numel() for piece in grad_pieces]
+    cut = [[None] * len(sizes) if values is None else values.split(sizes) for values in saved]
+    grads = [
+        _gradient(prior, posterior, _Saved(*saved_piece), grad_piece.reshape(-1), grad_complexity)
+        for *saved_piece, grad_piece in zip(*cut, grad_pieces, strict=True)
+    ]
+    by_mu, by_rho = zip(*grads, strict=True)
+    return torch.cat(by_mu), torch.cat(by_rho)
 
 
 class _DrawAndPrice(torch.autograd.Function):
@@ -75,20 +100,22 @@ class _DrawAndPrice(torch.autograd.Function):
         kept: Tensor | None,
         prior: Prior,
         posterior: FactorisedGaussian,
-        sizes: Sequence[int],
+        shapes: Sequence[torch.Size],
         fast: bool,
     ) -> tuple[Tensor, ...]:
         run = compiled(_forward) if fast else _forward
-        weights, complexity = run(prior, posterior, mu, rho, epsilon, kept)
-        ctx.save_for_backward(mu, rho, epsilon, kept)
+        weights, complexity, score = run(prior, posterior, mu, rho, epsilon, kept)
+        ctx.save_for_backward(*_Saved(mu, rho, epsilon, kept, score))
         ctx.prior, ctx.posterior, ctx.fast = prior, posterior, fast
-        return complexity, *weights.split(sizes)
+        pieces = weights.split([shape.numel() for shape in shapes])
+        return complexity, *(piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True))
 
     @staticmethod
     def backward(ctx: Any, grad_complexity: Tensor, *grad_pieces: Tensor) -> tuple[Tensor | None, ...]:
         run = compiled(_backward) if ctx.fast else _backward
-        mu, rho, epsilon, kept = ctx.saved_tensors
-        grads = run(ctx.prior, ctx.posterior, mu, rho, epsilon, kept, torch.cat(grad_pieces), grad_complexity)
+        if len(grad_pieces) > _PIECES:
+            grad_pieces = (torch.cat([piece.reshape(-1) for piece in grad_pieces]),)
+        grads = run(ctx.prior, ctx.posterior, _Saved(*ctx.saved_tensors), grad_pieces, grad_complexity)
         return *grads, None, None, None, None, None, None
 
 
@@ -98,7 +125,7 @@ def draw_and_price(
     epsilon: Tensor,
     prior: Prior,
     posterior: FactorisedGaussian,
-    sizes: Sequence[int],
+    shapes: Sequence[torch.Size],
     fast: bool = False,
     kept: Tensor | None = None,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -110,12 +137,12 @@ def draw_and_price(
         epsilon: Shape (n,), from N(0, 1).
         prior: Prices the weights.
         posterior: Gives sigma(rho).
-        sizes: Lengths of the pieces that the flat vector is cut into; their sum is n.
+        shapes: Of the pieces that the flat vector is cut into; they have n numbers together.
         fast: Use the compiled loops.
         kept: Shape (n,), bool, false where a weight is removed; None where none is.
 
     Returns:
         The complexity term, shape (), in nats, summed over the kept weights; and the pieces of w.
     """
-    complexity, *pieces = _DrawAndPrice.apply(mu, rho, epsilon, kept, prior, posterior, tuple(sizes), fast)
+    complexity, *pieces = _DrawAndPrice.apply(mu, rho, epsilon, kept, prior, posterior, tuple(shapes), fast)
     return complexity, tuple(pieces)

@@ -144,7 +144,7 @@ def test_gradients_are_those_of_the_kept_weights_alone(prior: Prior, posterior: 
     rho[~kept], mu[~kept] = -2000.0, 1e200
 
     def objective(mu: Tensor, rho: Tensor, epsilon: Tensor, kept: Tensor | None) -> Tensor:
-        kl, (weights,) = draw_and_price(mu, rho, epsilon, prior, posterior, (len(mu),), kept=kept)
+        kl, (weights,) = draw_and_price(mu, rho, epsilon, prior, posterior, [mu.shape], kept=kept)
         return weights.sin().sum() + 0.3 * kl
 
     leaves = [mu.requires_grad_(), rho.requires_grad_()]

@@ -10,10 +10,10 @@ References:
     BigCrush. Box and Muller (1958), A note on the generation of random normal deviates.
 """
 
-import math
-
 import torch
 from torch import Tensor
+
+from lightning_vi.functional.elementary import cos_and_sin, log
 
 _MULTIPLIER = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -38,23 +38,19 @@ def philox4x32(counter: Words, key: tuple[Tensor, Tensor], rounds: int = _ROUNDS
     c0, c1, c2, c3 = counter
     k0, k1 = key
     for _ in range(rounds):
-        # The product of two 32-bit words may wrap to a negative int64; masking after the shift mends its sign.
+        # The product of two 32-bit words may wrap to a negative int64; masking after the shift mends its sign. The
+        # low words keep what stands above their 32 bits until the next round masks it.
         first, second = c0 * _MULTIPLIER[0], c2 * _MULTIPLIER[1]
-        c0, c1, c2, c3 = (
-            ((second >> 32) & _LOW) ^ c1 ^ k0,
-            second & _LOW,
-            ((first >> 32) & _LOW) ^ c3 ^ k1,
-            first & _LOW,
-        )
+        c0, c1, c2, c3 = ((second >> 32) ^ c1 ^ k0) & _LOW, second, ((first >> 32) ^ c3 ^ k1) & _LOW, first
         k0, k1 = (k0 + _WEYL[0]) & _LOW, (k1 + _WEYL[1]) & _LOW
-    return c0, c1, c2, c3
+    return c0, c1 & _LOW, c2, c3 & _LOW
 
 
 def _box_muller(first: Tensor, second: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     # Half a unit keeps the logarithm finite; the largest normal is sqrt(2 * 33 * ln 2) = 6.8.
-    radius = torch.sqrt(-2.0 * torch.log((first.to(dtype) + 0.5) * 2.0**-32))
-    angle = second.to(dtype) * (2.0 * math.pi * 2.0**-32)
-    return radius * torch.cos(angle), radius * torch.sin(angle)
+    radius = torch.sqrt(-2.0 * log((first.to(dtype) + 0.5) * 2.0**-32))
+    cosine, sine = cos_and_sin(second, dtype)
+    return radius * cosine, radius * sine
 
 
 def _quarters(start: int, stop: int, state: Tensor, dtype: torch.dtype) -> Words:

@@ -37,7 +37,12 @@ class Gaussian(Prior):
         """The divergence itself, whatever epsilon."""
         return gaussian_kl(mu, sigma, self.mean, self.sigma)
 
-    def complexity_gradient(self, mu: Tensor, sigma: Tensor, epsilon: Tensor) -> tuple[Tensor, Tensor]:
+    def score_of_draw(self, mu: Tensor, sigma: Tensor, epsilon: Tensor) -> None:
+        """None: the divergence does not depend on the draw."""
+
+    def complexity_gradient(
+        self, mu: Tensor, sigma: Tensor, epsilon: Tensor, score: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         """See :meth:`Prior.complexity_gradient`."""
         precision = self.sigma**-2
         return (mu - self.mean) * precision, sigma * precision - sigma.reciprocal()

@@ -32,7 +32,16 @@ class Prior(ABC):
         log_q = -HALF_LOG_TWO_PI - elementary.log(sigma) - 0.5 * epsilon.square()
         return log_q - self.log_prob(mu + sigma * epsilon)
 
-    def complexity_gradient(self, mu: Tensor, sigma: Tensor, epsilon: Tensor) -> tuple[Tensor, Tensor]:
-        """Total derivatives of :meth:`complexity` by mu and by sigma, shapes (n,)."""
-        score = self.score(mu + sigma * epsilon)
+    def score_of_draw(self, mu: Tensor, sigma: Tensor, epsilon: Tensor) -> Tensor | None:
+        """What :meth:`complexity_gradient` takes from the forward pass, where it shares its terms with the value.
+
+        The score at the draw, shape (n,); None for a closed form, which needs none.
+        """
+        return self.score(mu + sigma * epsilon)
+
+    def complexity_gradient(
+        self, mu: Tensor, sigma: Tensor, epsilon: Tensor, score: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Total derivatives of :meth:`complexity` by mu and by sigma, shapes (n,), given :meth:`score_of_draw`."""
+        assert score is not None
         return -score, -score * epsilon - sigma.reciprocal()

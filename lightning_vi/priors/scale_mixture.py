@@ -2,8 +2,8 @@ r"""The scale mixture of two Gaussians, or spike and slab.
 
 .. math:: p(w) = \pi\, N(w \mid 0, \sigma_1^2) + (1 - \pi)\, N(w \mid 0, \sigma_2^2).
 
-With a = log(pi) + log N(w | 0, sigma1^2) and b its counterpart, log p = max(a, b) + log(1 + e^-|a - b|) stays finite
-where the densities themselves underflow: at w = 5 with sigma2 = e^-8 the narrow one is e^-1.1e8.
+With a = log(pi) + log N(w | 0, sigma1^2) and b its counterpart, log p = a + max(0, b - a) + log(1 + e^-|b - a|) is
+finite where the densities themselves underflow: at w = 5 with sigma2 = e^-8 the narrow one is e^-1.1e8.
 
 References:
     Blundell, Cornebise, Kavukcuoglu and Wierstra (2015), Weight Uncertainty in Neural Networks, equation 7.
@@ -46,24 +46,24 @@ class ScaleMixture(Prior):
                 "the first component is the wide one."
             )
 
+    def _log_odds(self, weights: Tensor) -> Tensor:
+        """Log of the wide component's share at w over the narrow one's, elementwise."""
+        offset = math.log(self.pi) - math.log1p(-self.pi) + math.log(self.sigma2 / self.sigma1)
+        return offset + 0.5 * (self.sigma2**-2 - self.sigma1**-2) * weights.square()
+
     def log_prob(self, weights: Tensor) -> Tensor:
         """See :meth:`Prior.log_prob`."""
         wide = gaussian_log_prob(weights, 0.0, self.sigma1) + math.log(self.pi)
-        narrow = gaussian_log_prob(weights, 0.0, self.sigma2) + math.log1p(-self.pi)
-        return torch.maximum(wide, narrow) + elementary.log1p_exp_neg((wide - narrow).abs())
+        log_odds = self._log_odds(weights)
+        return wide + (-log_odds).clamp(min=0.0) + elementary.log1p_exp_neg(log_odds.abs())
 
     def score(self, weights: Tensor) -> Tensor:
         """See :meth:`Prior.score`; -w (r / sigma1^2 + (1 - r) / sigma2^2) with r the wide component's share at w."""
-        precision1, precision2 = self.sigma1**-2, self.sigma2**-2
-        offset = math.log(self.pi) - math.log1p(-self.pi) + math.log(self.sigma2 / self.sigma1)
-        log_odds = offset + (0.5 * (precision2 - precision1)) * weights.square()
-        # r and 1 - r are both formed from e^-|log odds|: 1 - r by subtraction would lose all digits where
-        # r is near 1, and precision2 (9e6 for sigma2 = e^-8) would blow up what is left. Beyond 60 the smaller
-        # share is nothing, but denormal numbers would slow the loop tenfold.
-        t = torch.exp(-log_odds.abs().clamp(max=60.0))
-        larger = (1.0 + t).reciprocal()
-        smaller = t * larger
-        wide = log_odds >= 0.0
-        share1 = torch.where(wide, larger, smaller)
-        share2 = torch.where(wide, smaller, larger)
-        return -weights * (share1 * precision1 + share2 * precision2)
+        log_odds = self._log_odds(weights)
+        # With t = e^-|log odds| the shares are 1 / (1 + t) and t / (1 + t): the smaller one by subtraction from 1 would
+        # lose all digits, and its precision 1 / sigma2^2 (9e6 for sigma2 = e^-8) blow up what is left.
+        t = elementary.exp_neg(log_odds.abs())
+        wide, narrow = self.sigma1**-2, self.sigma2**-2
+        larger = torch.where(log_odds >= 0.0, wide, narrow)
+        smaller = (wide + narrow) - larger
+        return -weights * ((larger + t * smaller) / (1.0 + t))
