@@ -30,7 +30,7 @@ def test_steps_reuse_the_memory_of_the_last_one() -> None:
     kept, reused = page_faults("keep")
     assert kept == "True"
     assert returned > 10_000  # 10 steps of 48 MB in pages of 4 kB
-    assert reused < 1_000
+    assert reused < returned / 4  # 0, unless the system takes unused pages away meanwhile
 
 
 def test_the_environment_decides() -> None:
