@@ -33,6 +33,8 @@ class InMemoryDataModule(LightningDataModule, ABC):
         input_shape: Shape of one input.
         target_size: Number of classes, or dimension D of a regression target.
         maximum: The largest value that a raw pixel can take. Only a datamodule with a `transform` needs it.
+        orders: Number E of orders in which an epoch visits the training examples; with several, a training batch has
+            B examples of each, x (E, B, *input_shape). For a module that trains E networks.
         levels: Number L of grey levels behind dequantised inputs, or None if they are not dequantised. Their log
             density in nats, summed over D pixels, becomes bits per dimension by -1 / (D log 2), plus log2 L.
 
@@ -71,6 +73,7 @@ class InMemoryDataModule(LightningDataModule, ABC):
             raise UserError(f"{type(self).__name__}: seed (={seed}) must not be negative.")
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
         self.watch_test, self.transform = watch_test, transform
+        self.orders = 1
         self.levels = None if transform is None else transform.levels(self.maximum)
         self._splits: Splits | None = None
         self._training_loader: InMemoryLoader | None = None
@@ -108,12 +111,17 @@ class InMemoryDataModule(LightningDataModule, ABC):
         """Shuffled, except under `overfit_batches`, where Lightning wants the same batches in every epoch."""
         training = self._read().training
         assert self.seed is not None
-        sampler: EpochShuffle | InOrder = EpochShuffle(len(training), self.seed)
+        sampler: EpochShuffle | InOrder = EpochShuffle(len(training), self.seed, self.orders)
         # Lightning sets this attribute without declaring it.
         if self.trainer is not None and self.trainer.overfit_batches > 0:  # type: ignore[attr-defined]
             sampler = InOrder(len(training))
         transform = None
         if self.transform is not None and self.transform.fresh:
+            if self.orders > 1:
+                raise UserError(
+                    f"{type(self).__name__}: transform (={self.transform}) is drawn anew at every step, which does not "
+                    "go with training examples in several orders; choose a transform that is drawn once, or one order."
+                )
             transform = StepTransform(self.transform, self.maximum, self.seed)
         self._training_loader = self._loader(training, self.batch_size, sampler, transform)
         if self._position is not None:

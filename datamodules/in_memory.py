@@ -24,15 +24,16 @@ from lightning_vi.errors import UserError
 
 
 class EpochShuffle:
-    """A fresh permutation of 0, ..., size - 1 for every epoch.
+    """A fresh permutation of 0, ..., size - 1 for every epoch, or several.
 
     Args:
         size: Number of examples.
         seed: Not negative; the same on every rank.
+        orders: Number E of permutations, those of the seeds from `seed` on.
     """
 
-    def __init__(self, size: int, seed: int) -> None:
-        self.size, self.seed, self.epoch = size, seed, 0
+    def __init__(self, size: int, seed: int, orders: int = 1) -> None:
+        self.size, self.seed, self.orders, self.epoch = size, seed, orders, 0
 
     def __len__(self) -> int:
         return self.size
@@ -42,10 +43,11 @@ class EpochShuffle:
         self.epoch = epoch
 
     def order(self) -> Tensor:
-        """The indices of this epoch, with shape (N,)."""
+        """The indices of this epoch, with shape (N,); or (E, N) if there are several orders."""
         # A spawn key, not seed + epoch: neighbouring seeds must not share their permutations.
-        stream = np.random.SeedSequence(self.seed, spawn_key=(self.epoch,))
-        return torch.from_numpy(np.random.default_rng(stream).permutation(self.size))
+        streams = [np.random.SeedSequence(self.seed + e, spawn_key=(self.epoch,)) for e in range(self.orders)]
+        orders = [torch.from_numpy(np.random.default_rng(stream).permutation(self.size)) for stream in streams]
+        return orders[0] if self.orders == 1 else torch.stack(orders)
 
 
 class InOrder(SequentialSampler):
@@ -83,7 +85,7 @@ class InMemoryLoader:
     Args:
         dataset: Tensors with N rows each, e.g. inputs (N, *input_shape) and targets (N,).
         batch_size: Examples per step on each rank.
-        sampler: The order of the examples.
+        sampler: The order of the examples. If it gives E orders, tensors of batches are (E, B, ...).
         rank: This process among `world_size`.
         world_size: Number of processes that share the data.
         transform: Applied to the inputs of each batch, the first tensor of the data set. The data set itself stays
@@ -125,9 +127,10 @@ class InMemoryLoader:
         first = self._first_step(epoch)
         order = self.sampler.order().to(self.dataset.tensors[0].device)
         for step in range(first, len(self)):
-            indices = order[self.part(step)]
+            indices = order[..., self.part(step)]
             self._position = self._at(epoch, step + 1)
-            inputs, *targets = (tensor.index_select(0, indices) for tensor in self.dataset.tensors)
+            rows = (tensor.index_select(0, indices.flatten()) for tensor in self.dataset.tensors)
+            inputs, *targets = (tensor.unflatten(0, indices.shape) for tensor in rows)
             yield self._transformed(inputs, epoch, step), *targets
 
     def state_dict(self) -> Position:

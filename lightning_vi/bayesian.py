@@ -10,11 +10,13 @@ A weight can be removed: it is 0 then in every draw and in the mean, costs nothi
 import copy
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.func import vmap
 
 from lightning_vi.errors import UserError
 from lightning_vi.noise import NoiseStream
@@ -23,6 +25,9 @@ from lightning_vi.priors import Gaussian, Prior
 from lightning_vi.reparameterisation import draw_and_price, only_kept
 
 Weights = Mapping[str, Tensor]
+
+# Draws side by side: on a processor with 10 draws 0.7 to 0.9 of the time up to some 10,000 weights, with 2 never.
+_LEAST_DRAWS, _MOST_WEIGHTS, _MOST_WEIGHTS_ON_GPU, _MOST_AT_ONCE = 8, 10_000, 10_000_000, 16
 
 
 class Draw(NamedTuple):
@@ -166,6 +171,39 @@ class BayesianModule(nn.Module):
         finally:
             for name, module, attribute in self._places:
                 setattr(module, attribute, self._placeholders[name])
+
+    def outputs(self, inputs: Tensor, draws: Iterable[Weights], count: int) -> Tensor:
+        """The network's outputs under several draws, side by side or one after another, whichever is faster.
+
+        Args:
+            inputs: Shape (B, ...), shared by the draws.
+            draws: Weights of each; taken when needed, so that not all have to be in memory.
+            count: S, their number.
+
+        Returns:
+            Shape (S, B, ...).
+        """
+        at_once = self._at_once(count, inputs.device)
+        if at_once == 1:
+            return torch.stack([self(inputs, weights) for weights in draws])
+        remaining, results = iter(draws), []
+        while some := list(islice(remaining, at_once)):
+            stacked = {name: torch.stack([weights[name] for weights in some]) for name in some[0]}
+            results.append(vmap(lambda weights: self(inputs, weights), randomness="different")(stacked))
+        return torch.cat(results)
+
+    def _at_once(self, count: int, device: torch.device) -> int:
+        """How many draws run side by side.
+
+        Stacked products save calls, and on a GPU fill what one of them leaves idle; on a processor they are slower
+        than products one after another, so that they pay only where calls are most of the time. Layers that write
+        into buffers, such as batch normalisation's, and recurrent ones run only one after another.
+        """
+        weights, on_gpu = self.mu.numel(), device.type == "cuda"
+        if not ((on_gpu and weights <= _MOST_WEIGHTS_ON_GPU) or (count >= _LEAST_DRAWS and weights <= _MOST_WEIGHTS)):
+            return 1
+        runs_alone = any(isinstance(module, nn.RNNBase) for module in self.net.modules())
+        return 1 if runs_alone or any(True for _ in self.net.buffers()) else min(count, _MOST_AT_ONCE)
 
     def compile_draws(self) -> bool:
         """Compile the loops that draw weights and differentiate through them, once and for all sizes.

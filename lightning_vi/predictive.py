@@ -135,4 +135,4 @@ def sampled_outputs(model: BayesianModule, inputs: Tensor, draws: int) -> Tensor
     if draws < 1:
         raise UserError(f"draws (={draws}) must be at least 1.")
     noise = model.noise.evaluation()
-    return torch.stack([model(inputs, model.sample(noise)) for _ in range(draws)])
+    return model.outputs(inputs, (model.sample(noise) for _ in range(draws)), draws)

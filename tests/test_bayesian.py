@@ -166,3 +166,45 @@ def test_a_pattern_that_is_none() -> None:
 def test_bad_seed(seed: int) -> None:
     with pytest.raises(UserError, match=r"seed \(=.*\) must lie in"):
         BayesianModule(nn.Linear(2, 2), seed=seed)
+
+
+class Watched(nn.Linear):
+    """Notes whether its weights stand for several draws at once."""
+
+    side_by_side = False
+
+    def forward(self, input: Tensor) -> Tensor:
+        self.side_by_side = torch._C._functorch.is_batchedtensor(self.weight)
+        return super().forward(input)
+
+
+@pytest.mark.parametrize(("count", "side_by_side"), [(2, False), (10, True), (40, True)])
+def test_many_draws_of_a_small_network_run_side_by_side(count: int, side_by_side: bool) -> None:
+    model = BayesianModule(Watched(3, 2), seed=1)
+    net = model.net
+    assert isinstance(net, Watched)
+    draws, inputs = [model.draw().weights for _ in range(count)], torch.randn(5, 3)
+    one_by_one = torch.stack([model(inputs, weights) for weights in draws])
+    assert not net.side_by_side
+    outputs = model.outputs(inputs, iter(draws), count)
+    assert bool(net.side_by_side) == side_by_side
+    torch.testing.assert_close(outputs, one_by_one)
+    ours, truth = (
+        torch.autograd.grad(values.sin().sum(), model.mu, retain_graph=True) for values in (outputs, one_by_one)
+    )
+    torch.testing.assert_close(ours, truth, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)),
+        nn.Sequential(nn.RNN(3, 3)),
+        nn.Linear(200, 200),
+    ],
+    ids=["buffers", "recurrent", "large"],
+)
+def test_networks_whose_draws_run_one_after_another(net: nn.Module) -> None:
+    model = BayesianModule(net)
+    assert model._at_once(10, torch.device("cpu")) == 1
+    assert model._at_once(10, torch.device("cuda")) == (10 if isinstance(net, nn.Linear) else 1)

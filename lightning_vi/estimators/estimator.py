@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from lightning_vi.bayesian import BayesianModule
@@ -51,6 +50,7 @@ class Estimator(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(samples={self.samples}, antithetic={self.antithetic})"
 
+    @abstractmethod
     def __call__(self, model: BayesianModule, inputs: Tensor) -> Estimate:
         """Run the network S times.
 
@@ -58,13 +58,9 @@ class Estimator(ABC):
             model: The Bayesian network.
             inputs: Shape (B, ...).
         """
-        runs = [self._run(model, inputs, noise, sign) for noise, sign in self._noise(model)]
-        outputs, kls = zip(*runs, strict=True)
-        if self.samples == 1:
-            return Estimate(outputs[0].unsqueeze(0), kls[0])
-        return Estimate(torch.stack(outputs), torch.stack(kls).mean())
 
     def _noise(self, model: BayesianModule) -> Iterator[tuple[NoiseStream, float]]:
+        """For each run the stream that its noise is the next of, and the noise's sign."""
         for number in range(self.samples):
             if self.antithetic and number % 2 == 0:
                 replay = replace(model.noise)
@@ -73,7 +69,3 @@ class Estimator(ABC):
                 yield replay, -1.0
             else:
                 yield model.noise, 1.0
-
-    @abstractmethod
-    def _run(self, model: BayesianModule, inputs: Tensor, noise: NoiseStream, sign: float) -> tuple[Tensor, Tensor]:
-        """Outputs, shape (B, ...), and the complexity, shape (), of one run with ``sign`` times the stream's noise."""

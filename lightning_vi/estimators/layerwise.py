@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lightning_vi.bayesian import BayesianModule, Weights
-from lightning_vi.estimators.estimator import Estimator
+from lightning_vi.estimators.estimator import Estimate, Estimator
 from lightning_vi.noise import NoiseStream
 
 Layer = nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
@@ -31,6 +32,12 @@ class LayerwiseEstimator(Estimator):
     """
 
     layers: tuple[type[Layer], ...]
+
+    def __call__(self, model: BayesianModule, inputs: Tensor) -> Estimate:
+        """See :class:`Estimator`."""
+        runs = [self._run(model, inputs, noise, sign) for noise, sign in self._noise(model)]
+        outputs, kls = zip(*runs, strict=True)
+        return Estimate(torch.stack(outputs), torch.stack(kls).mean())
 
     def _run(self, model: BayesianModule, inputs: Tensor, noise: NoiseStream, sign: float) -> tuple[Tensor, Tensor]:
         draw = model.draw(sign * model.epsilon(noise))

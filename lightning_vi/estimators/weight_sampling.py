@@ -1,10 +1,10 @@
 """One draw of the weights for the whole minibatch."""
 
+import torch
 from torch import Tensor
 
 from lightning_vi.bayesian import BayesianModule
-from lightning_vi.estimators.estimator import Estimator
-from lightning_vi.noise import NoiseStream
+from lightning_vi.estimators.estimator import Estimate, Estimator
 
 
 class WeightSampling(Estimator):
@@ -16,7 +16,11 @@ class WeightSampling(Estimator):
         Blundell et al. (2015), Weight Uncertainty in Neural Networks, section 3.2.
     """
 
-    def _run(self, model: BayesianModule, inputs: Tensor, noise: NoiseStream, sign: float) -> tuple[Tensor, Tensor]:
-        epsilon = model.epsilon(noise)
-        draw = model.draw(epsilon if sign > 0 else -epsilon)
-        return model(inputs, draw.weights), draw.kl
+    def __call__(self, model: BayesianModule, inputs: Tensor) -> Estimate:
+        """See :class:`Estimator`."""
+        epsilons = ((model.epsilon(noise), sign) for noise, sign in self._noise(model))
+        draws = [model.draw(epsilon if sign > 0 else -epsilon) for epsilon, sign in epsilons]
+        if len(draws) == 1:
+            return Estimate(model(inputs, draws[0].weights).unsqueeze(0), draws[0].kl)
+        outputs = model.outputs(inputs, (draw.weights for draw in draws), len(draws))
+        return Estimate(outputs, torch.stack([draw.kl for draw in draws]).mean())

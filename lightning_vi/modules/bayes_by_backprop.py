@@ -1,13 +1,11 @@
 """Bayes by Backprop: stochastic gradient descent on the negative evidence lower bound of a network's weights."""
 
-import time
 from collections.abc import Iterable
 from typing import Any, Literal
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.trainer.states import TrainerFn
-from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 from torch.optim import Adam
 
@@ -15,6 +13,7 @@ from lightning_vi.bayesian import BayesianModule
 from lightning_vi.errors import require_at_least
 from lightning_vi.estimators import Estimator, WeightSampling
 from lightning_vi.likelihoods import Categorical, Likelihood
+from lightning_vi.modules.compilation import compile_where_it_pays
 from lightning_vi.modules.supervised import SPLITS, Batch, SupervisedModule, build_network
 from lightning_vi.networks import Network
 from lightning_vi.objectives import Epoch, Objective, negative_elbo
@@ -22,10 +21,6 @@ from lightning_vi.posteriors import FactorisedGaussian, SoftplusVariance
 from lightning_vi.predictive import Predictive, sampled_outputs
 from lightning_vi.priors import Gaussian, Prior
 from lightning_vi.weighting import Uniform, Weighting
-
-# Compiling pays where the eager loops would lose more time than the half minute that it may take: they cost about
-# 30 ns more for each weight and step.
-_COMPILE_FROM_WEIGHT_STEPS = 1e9
 
 
 class BayesByBackprop(SupervisedModule):
@@ -102,13 +97,9 @@ class BayesByBackprop(SupervisedModule):
 
     def on_fit_start(self) -> None:
         """Compile the loops over the weights where that pays."""
-        steps = self.trainer.estimated_stepping_batches
-        long = self.model.mu.numel() * steps * self.estimator.samples >= _COMPILE_FROM_WEIGHT_STEPS
-        if self.compile_draws is True or (self.compile_draws == "auto" and long):
-            rank_zero_info("Compiling the loops over the weights, once (compile: false turns it off) ...")
-            start = time.monotonic()
-            self.model.compile_draws()
-            rank_zero_info(f"... done in {time.monotonic() - start:.0f} s.")
+        if self.compile_draws is not False:
+            draws = self.trainer.estimated_stepping_batches * self.estimator.samples
+            compile_where_it_pays(self.model, draws, always=self.compile_draws is True)
 
     def objective(self, batch: Batch, batch_idx: int, epoch: Epoch) -> Objective:
         """The negative ELBO's part of a minibatch. See :func:`negative_elbo`."""

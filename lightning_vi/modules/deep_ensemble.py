@@ -1,29 +1,73 @@
-r"""Deep ensembles: K networks of one class, from different initial weights, whose probabilities are averaged.
+r"""Deep ensembles: K networks of one architecture, from different initial weights, whose probabilities are averaged.
 
-.. math:: p(y^* \mid x^*) = \frac1K \sum_{k=1}^K p(y^* \mid f_{W_k}(x^*)),
-          \qquad W_k \text{ minimises } -\frac1N \sum_n \log p(y_n \mid f_{W_k}(x_n)).
+.. math:: p(y^* \mid x^*) = \frac1K \sum_{k=1}^K p(y^* \mid x^*, q_k),
+
+where member k is a point estimate, or with a `MeanField` a posterior q_k(W) that minimises its own negative ELBO.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from torch import Tensor, nn
+from lightning.pytorch.trainer.states import TrainerFn
+from torch import Tensor
 from torch.optim import SGD
 
-from lightning_vi.errors import UserError
+from lightning_vi.bayesian import BayesianModule
+from lightning_vi.errors import UserError, require_at_least
 from lightning_vi.likelihoods import Categorical, Likelihood
-from lightning_vi.modules.supervised import Batch, SupervisedModule, build_network
-from lightning_vi.networks import Network
+from lightning_vi.modules.compilation import compile_where_it_pays
+from lightning_vi.modules.supervised import SPLITS, Batch, SupervisedModule, build_network
+from lightning_vi.networks import Network, StackedNetworks
+from lightning_vi.noise import NoiseStream
 from lightning_vi.objectives import Epoch, Objective, expected_nll
+from lightning_vi.posteriors import FactorisedGaussian, SoftplusVariance
 from lightning_vi.predictive import Predictive
+from lightning_vi.priors import Gaussian, Prior
+from lightning_vi.weighting import Uniform, Weighting
+
+
+class MeanField:
+    """What makes the members of an ensemble Bayesian; each trains as `BayesByBackprop` does, by one draw per step.
+
+    Args:
+        prior: Density of each weight.
+        posterior: How rho gives sigma.
+        weighting: Share of the KL term that each minibatch of an epoch takes.
+        draws: Weight draws of each member's predictive distribution, for testing and predicting.
+        val_draws: The same for the validation that recurs during training.
+    """
+
+    def __init__(
+        self,
+        prior: Prior = Gaussian(sigma=1.0),
+        posterior: FactorisedGaussian = SoftplusVariance(initial_sigma=0.0067),
+        weighting: Weighting = Uniform(),
+        draws: int = 100,
+        val_draws: int = 5,
+    ) -> None:
+        require_at_least("MeanField", 1, draws=draws, val_draws=val_draws)
+        self.prior, self.posterior, self.weighting = prior, posterior, weighting
+        self.draws, self.val_draws = draws, val_draws
+
+
+@runtime_checkable
+class OrdersExamples(Protocol):
+    """A datamodule whose training batches can have examples of each member's own, (K, B, ...)."""
+
+    orders: int
 
 
 class DeepEnsemble(SupervisedModule):
-    """A classifier or regressor that averages networks trained side by side on the same minibatches.
+    """A classifier or regressor that averages networks trained side by side, as one model or one after another.
 
-    The members differ by their initial weights, and by their masks where there is dropout. Each takes the gradient of
-    its own mean NLL, as if it were trained alone, unless the trainer clips gradients by their norm, which is that of
+    Member k starts from the weights, and draws the weight noise, of a single model with the seed s + k, where s is
+    that of the run. With ``own_orders`` it also sees the training examples in that model's order: then it is that
+    model, up to rounding, unless layers draw masks. Otherwise all members share the minibatches.
+
+    Each member takes the gradient of its own loss, unless the trainer clips gradients by their norm, which is that of
     all members together. A likelihood's own parameters, such as a learned noise, are shared by the members; their
     gradient is summed over them.
 
@@ -36,6 +80,8 @@ class DeepEnsemble(SupervisedModule):
         target_size: Number of classes, or dimension of the target.
         members: K.
         likelihood: p(y | f(x)), by default ``Categorical()``.
+        mean_field: Makes the members Bayesian; None for point estimates.
+        own_orders: Whether each member has minibatches of its own.
         optimizer: Takes the parameters and gives an optimizer.
         lr_scheduler: Takes the optimizer and gives a scheduler, which steps once per epoch.
 
@@ -53,45 +99,114 @@ class DeepEnsemble(SupervisedModule):
         target_size: int,
         members: int = 5,
         likelihood: Likelihood | None = None,
+        mean_field: MeanField | None = None,
+        own_orders: bool = False,
         optimizer: OptimizerCallable = SGD,
         lr_scheduler: LRSchedulerCallable | None = None,
     ) -> None:
         likelihood = Categorical() if likelihood is None else likelihood
         super().__init__(input_shape, target_size, likelihood, optimizer, lr_scheduler)
-        if members < 1:
-            raise UserError(f"DeepEnsemble: members (={members}) must be at least 1.")
-        networks = [build_network(net, input_shape, target_size, likelihood) for _ in range(members)]
+        require_at_least("DeepEnsemble", 1, members=members)
+        networks, seeds = [], []
+        with torch.random.fork_rng(devices=[]):
+            for seed in range(torch.initial_seed(), torch.initial_seed() + members):
+                torch.manual_seed(seed)
+                networks.append(build_network(net, input_shape, target_size, likelihood))
+                seeds.append(int(torch.randint(2**32, ())))
         if len(set(networks)) < members:
             raise UserError(
                 f"DeepEnsemble: net gives one {type(networks[0]).__name__} for all members, which would stay alike. "
                 "Give a class, or a function that makes a new network at each call."
             )
-        self.networks = nn.ModuleList(networks)
+        self.members, self.mean_field, self.own_orders = members, mean_field, own_orders
+        self._sizes = [p.numel() for p in networks[0].parameters() if p.requires_grad]
+        stacked = StackedNetworks(networks, len(self.input_shape))
+        self.networks: StackedNetworks | BayesianModule = stacked
+        if mean_field is not None:
+            self.networks = BayesianModule(stacked, mean_field.prior, mean_field.posterior, seed=seeds[0])
+            self.register_buffer("seeds", torch.tensor(seeds))
 
-    def outputs(self, inputs: Tensor) -> Tensor:
-        """Outputs (K, B, ...) of the members for inputs (B, ...)."""
-        return torch.stack([network(inputs) for network in self.networks])
+    seeds: Tensor
+
+    @property
+    def weights(self) -> int:
+        """Number of weights of all networks: a random one has two parameters, and counts once."""
+        return super().weights - (self.networks.rho.numel() if isinstance(self.networks, BayesianModule) else 0)
+
+    def setup(self, stage: str) -> None:
+        """Ask the datamodule for examples of each member's own, and give every device training noise of its own."""
+        if isinstance(self.networks, BayesianModule):
+            self.seeds.copy_(self.trainer.strategy.broadcast(self.seeds))
+            self.networks.noise.stream = self.global_rank
+        if self.own_orders:
+            datamodule = self.trainer.datamodule  # type: ignore[attr-defined]  # set at run time
+            if not isinstance(datamodule, OrdersExamples):
+                raise UserError(
+                    "DeepEnsemble: own_orders (=true) needs a datamodule that gives each member minibatches of its "
+                    f"own, as this package's do; not {type(datamodule).__name__}."
+                )
+            datamodule.orders = self.members
+
+    def on_fit_start(self) -> None:
+        """Compile the loops over the weights where that pays."""
+        if isinstance(self.networks, BayesianModule):
+            compile_where_it_pays(self.networks, self.trainer.estimated_stepping_batches)
 
     def objective(self, batch: Batch, batch_idx: int, epoch: Epoch) -> Objective:
-        """The minibatch's part of the mean NLL, averaged over members."""
+        """The minibatch's part of the mean NLL or of the negative ELBO, averaged over members."""
         inputs, targets = batch
-        nll = expected_nll(self.likelihood, self.outputs(inputs), targets, epoch)
-        return Objective(nll, torch.zeros_like(nll))
+        kl = inputs.new_zeros(())
+        if self.mean_field is not None and isinstance(self.networks, BayesianModule):
+            draw = self.networks.draw(self._epsilon(self.networks, self.networks.noise))
+            outputs = self.networks(inputs, draw.weights)
+            share = self.mean_field.weighting(batch_idx, epoch.batches)
+            kl = draw.kl * (share * epoch.batches / epoch.examples / self.members)
+        else:
+            outputs = self.networks(inputs)
+        if inputs.dim() == len(self.input_shape) + 2:  # each member has examples of its own
+            nll = expected_nll(self.likelihood, outputs.flatten(0, 1).unsqueeze(0), targets.flatten(0, 1), epoch)
+            return Objective(nll / self.members, kl)
+        return Objective(expected_nll(self.likelihood, outputs, targets, epoch), kl)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The sum over members, so that each has the gradient of its own NLL."""
-        return super().training_step(batch, batch_idx) * len(self.networks)
+        """The sum over members, so that each has the gradient of its own loss."""
+        return super().training_step(batch, batch_idx) * self.members
 
     def training_figures(self, loss: Tensor, nll: Tensor, kl: Tensor) -> dict[str, Tensor]:
-        """The loss alone, as for a point estimate."""
-        return {"loss": loss, "nll": nll}
+        """For point estimates the loss alone."""
+        return {"loss": loss, "nll": nll} if self.mean_field is None else super().training_figures(loss, nll, kl)
 
     @torch.no_grad()
-    def predictive(self, inputs: Tensor) -> Predictive:
-        """p(y | x), averaged over members."""
-        return Predictive(self.likelihood, self.outputs(inputs))
+    def predictive(self, inputs: Tensor, draws: int | None = None) -> Predictive:
+        """p(y | x), averaged over members; and over weight draws of each, by default as many as the test takes."""
+        return Predictive(self.likelihood, self.outputs(inputs, draws).flatten(0, 1))
 
-    def single_predictives(self, inputs: Tensor, predictive: Predictive) -> Iterable[Predictive]:
+    def outputs(self, inputs: Tensor, draws: int | None = None) -> Tensor:
+        """Outputs (K, M, B, ...) for inputs (B, ...) under M draws of each member; M = 1 for point estimates."""
+        if self.mean_field is None or not isinstance(self.networks, BayesianModule):
+            outputs: Tensor = self.networks(inputs)
+            return outputs.unsqueeze(1)
+        noise, results = self.networks.noise.evaluation(), []
+        for _ in range(self.mean_field.draws if draws is None else draws):
+            weights = self.networks.draw(self._epsilon(self.networks, noise)).weights
+            results.append(self.networks(inputs, weights))
+        return torch.stack(results, dim=1)
+
+    def single_predictives(self, inputs: Tensor, predictive: Predictive) -> Sequence[Predictive]:
         """p(y | x) of each member."""
-        for outputs in predictive.outputs.split(1):
-            yield Predictive(self.likelihood, outputs)
+        return [Predictive(self.likelihood, part) for part in predictive.outputs.chunk(self.members)]
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
+        """Score a batch of the validation split; during training, where it recurs, with fewer draws."""
+        draws = None
+        if self.mean_field is not None and self.trainer.state.fn == TrainerFn.FITTING:
+            draws = self.mean_field.val_draws
+        return self._score(SPLITS[dataloader_idx], batch, self.predictive(batch[0], draws))
+
+    def _epsilon(self, model: BayesianModule, noise: NoiseStream) -> Tensor:
+        """The next noise of all members, each from a stream of its own, in the order of the stacked weights."""
+        size = model.mu.numel() // self.members
+        streams = (replace(noise, seed=seed) for seed in self.seeds.tolist())
+        each = torch.stack([s.normal(size, model.mu.device, model.mu.dtype, model.compiled) for s in streams])
+        noise.position += 1
+        return torch.cat([piece.flatten() for piece in each.split(self._sizes, dim=1)])

@@ -11,4 +11,5 @@ from lightning_vi.networks.mlp import MLP as MLP
 from lightning_vi.networks.network import Network as Network
 from lightning_vi.networks.residual import Residual as Residual
 from lightning_vi.networks.spectral_norm import SpectralNorm as SpectralNorm
+from lightning_vi.networks.stacked import StackedNetworks as StackedNetworks
 from lightning_vi.networks.uniform_weights import UniformWeights as UniformWeights

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_vi.__main__ import main
+from lightning_vi.bayesian import BayesianModule
 from lightning_vi.errors import UserError
 from lightning_vi.likelihoods import Gaussian
-from lightning_vi.modules import DeepEnsemble, PointEstimate
-from lightning_vi.networks import MLP
+from lightning_vi.modules import BayesByBackprop, DeepEnsemble, MeanField, PointEstimate
+from lightning_vi.networks import MLP, StackedNetworks
 from tests.bare_trainer import trainer
 
 pytestmark = pytest.mark.filterwarnings(
@@ -42,27 +43,30 @@ def weights(net: nn.Module) -> Tensor:
     return nn.utils.parameters_to_vector(net.parameters()).detach()
 
 
+def networks(module: DeepEnsemble) -> list[nn.Module]:
+    assert isinstance(module.networks, StackedNetworks)
+    return [module.networks.member(number) for number in range(module.members)]
+
+
 @pytest.mark.parametrize("members", [2, 3])
 @pytest.mark.parametrize("optimizer", [SGD, partial(torch.optim.Adam, lr=0.01)], ids=["SGD", "Adam"])
 def test_members_train_as_if_they_were_alone(members: int, optimizer: OptimizerCallable) -> None:
     module = ensemble(members=members, optimizer=optimizer)
-    alone = [PointEstimate(copy.deepcopy(network), (4,), 2, optimizer=optimizer) for network in module.networks]
+    alone = [PointEstimate(copy.deepcopy(network), (4,), 2, optimizer=optimizer) for network in networks(module)]
     run, loader, nll = trainer(max_epochs=3), DataLoader(data(), 5), []
     run.fit(module, loader)
-    for single, network in zip(alone, module.networks, strict=True):
+    for single, network in zip(alone, networks(module), strict=True):
         run_alone = trainer(max_epochs=3)
         run_alone.fit(single, loader)
         nll.append(run_alone.callback_metrics["train/nll"])
-        # To the bit where dividing the loss by the number of members is exact.
-        tolerance = 0.0 if members == 2 else 1e-5
-        torch.testing.assert_close(weights(network), weights(single.model), rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(weights(network), weights(single.model), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(run.callback_metrics["train/nll"], torch.stack(nll).mean())
     torch.testing.assert_close(run.callback_metrics["train/loss"], run.callback_metrics["train/nll"])
     assert not {"train/kl", "train/elbo"} & set(run.callback_metrics)
 
 
 def test_members_start_apart() -> None:
-    first, second, third = (weights(network) for network in ensemble().networks)
+    first, second, third = (weights(network) for network in networks(ensemble()))
     assert (first != second).any()
     assert (second != third).any()
     assert (first != third).any()
@@ -70,8 +74,9 @@ def test_members_start_apart() -> None:
 
 def test_members_have_masks_of_their_own() -> None:
     module = ensemble(net=partial(MLP, hidden=[64], dropout=0.5))
-    for network in module.networks:
-        network.load_state_dict(module.networks[0].state_dict())
+    with torch.no_grad():
+        for parameter in module.networks.parameters():
+            parameter.copy_(parameter[:1].expand_as(parameter))
     first, second, third = module.outputs(data().tensors[0])
     assert not torch.equal(first, second)
     assert not torch.equal(second, third)
@@ -80,7 +85,7 @@ def test_members_have_masks_of_their_own() -> None:
 def test_probabilities_are_averaged_and_not_logits() -> None:
     module = ensemble().eval()
     x = 5 * data().tensors[0]
-    logits = module.outputs(x).detach()
+    logits = module.outputs(x).squeeze(1).detach()
     predictive = module.predictive(x)
     assert predictive.outputs.shape == (3, 23, 2)
     torch.testing.assert_close(predictive.probabilities, logits.softmax(-1).mean(0))
@@ -91,9 +96,9 @@ def test_probabilities_are_averaged_and_not_logits() -> None:
 
 def test_one_member_is_a_point_estimate() -> None:
     module = ensemble(members=1).eval()
-    alone = PointEstimate(module.networks[0], (4,), 2).eval()
+    alone = PointEstimate(networks(module)[0], (4,), 2).eval()
     x = data().tensors[0]
-    assert torch.equal(module.predictive(x).outputs, alone.predictive(x).outputs)
+    torch.testing.assert_close(module.predictive(x).outputs, alone.predictive(x).outputs)
 
 
 def test_the_members_error_is_the_mean_of_theirs() -> None:
@@ -102,7 +107,7 @@ def test_the_members_error_is_the_mean_of_theirs() -> None:
     (test,) = trainer().test(module, loader, verbose=False)
     (val,) = trainer().validate(module, loader, verbose=False)
     assert set(test) == {"test/error", "test/error_members", "test/nll", "test/ece", "test/brier"}
-    wrong = module.outputs(x).argmax(-1) != y
+    wrong = module.outputs(x).squeeze(1).argmax(-1) != y
     assert test["test/error_members"] == pytest.approx(100 * float(wrong.float().mean()))
     assert val["val/error_members"] == test["test/error_members"]
     assert test["test/error"] != test["test/error_members"]
@@ -114,7 +119,7 @@ def test_a_regressor_shares_its_noise() -> None:
     noise = Gaussian(0.3, learn=True)
     module = ensemble(input_shape=(1,), target_size=1, likelihood=noise, optimizer=partial(torch.optim.SGD, lr=1e-3))
     start = noise.log_sigma.detach().clone()
-    nll = -torch.distributions.Normal(module.outputs(x), noise.sigma).log_prob(y).mean((1, 2))
+    nll = -torch.distributions.Normal(module.outputs(x), noise.sigma).log_prob(y).mean((1, 2, 3))
     (gradient,) = torch.autograd.grad(nll.sum(), [noise.log_sigma])
     loader = DataLoader(TensorDataset(x, y), 30)
     trainer().fit(module, loader)
@@ -129,7 +134,7 @@ def test_a_regressor_shares_its_noise() -> None:
 def test_every_parameter_receives_a_gradient() -> None:
     module = ensemble()
     x, y = data().tensors
-    module.likelihood.nll(module.outputs(x), y).sum().backward()
+    module.likelihood.nll(module.outputs(x).squeeze(1), y).sum().backward()
     assert all(parameter.grad is not None for parameter in module.parameters())
 
 
@@ -148,8 +153,8 @@ def test_copies_are_whole() -> None:
     x = data().tensors[0]
     for copied in (copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
         assert torch.equal(copied.predictive(x).outputs, module.predictive(x).outputs)
-    assert "(networks): ModuleList(" in repr(module)
-    assert "(0-2): 3 x MLP(" in repr(module)
+    assert "(networks): StackedNetworks(" in repr(module)
+    assert "3 x MLP(" in repr(module)
 
 
 def test_from_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,4 +191,68 @@ def test_one_network_for_all_members_is_refused() -> None:
 def test_one_network_is_enough_for_one_member() -> None:
     net = nn.Linear(4, 2)
     for own in (net, lambda input_shape, output_size: net):
-        assert list(ensemble(net=own, members=1).networks) == [net]
+        (member,) = networks(ensemble(net=own, members=1))
+        assert torch.equal(weights(member), weights(net))
+
+
+OPTIONS = ["--model.net=MLP", "--model.net.hidden=[8]", "--model.optimizer=Adam", "--model.optimizer.lr=0.01"]
+RUN = ["--data=Digits", "--trainer.accelerator=cpu", "--trainer.max_epochs=2"]
+
+
+def fitted(folder: Path, seed: int, *options: str) -> dict[str, Any]:
+    """What a run of the command line leaves behind: the state of its module."""
+    assert main(["fit", f"--seed_everything={seed}", *options, *OPTIONS, *RUN, f"--name={folder.name}"]) == 0
+    (file,) = folder.rglob("last.ckpt")
+    state: dict[str, Any] = torch.load(file, weights_only=True)["state_dict"]
+    return state
+
+
+@pytest.mark.parametrize("batched", [True, False], ids=["batched", "loop"])
+def test_members_are_the_runs_of_their_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batched: bool) -> None:
+    monkeypatch.setattr("lightning_vi.networks.stacked.BATCHED_BELOW", 10**9 if batched else 0)
+    monkeypatch.chdir(tmp_path)
+    runs = tmp_path / "runs"
+    together = fitted(runs / "e", 5, "--model=DeepEnsemble", "--model.members=2", "--model.own_orders=true")
+    for member in range(2):
+        alone = fitted(runs / f"p{member}", 5 + member, "--model=PointEstimate")
+        for name, value in alone.items():
+            stacked = together[
+                name.replace("model.", "networks.").replace(".weight", "/weight").replace(".bias", "/bias")
+            ]
+            torch.testing.assert_close(stacked[member], value, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("batched", [True, False], ids=["batched", "loop"])
+def test_bayesian_members_are_the_runs_of_their_seeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batched: bool
+) -> None:
+    monkeypatch.setattr("lightning_vi.networks.stacked.BATCHED_BELOW", 10**9 if batched else 0)
+    monkeypatch.chdir(tmp_path)
+    runs = tmp_path / "runs"
+    options = ["--model=DeepEnsemble", "--model.members=2", "--model.own_orders=true"]
+    together = fitted(runs / "e", 5, *options, "--model.mean_field=MeanField", "--model.mean_field.draws=2")
+    module = DeepEnsemble.load_from_checkpoint(next((runs / "e").rglob("last.ckpt")), weights_only=True)
+    assert isinstance(module.networks, BayesianModule)
+    for member in range(2):
+        fitted(runs / f"b{member}", 5 + member, "--model=BayesByBackprop", "--model.draws=2")
+        alone = BayesByBackprop.load_from_checkpoint(next((runs / f"b{member}").rglob("last.ckpt")), weights_only=True)
+        for ours, theirs in ((module.networks.mu, alone.model.mu), (module.networks.rho, alone.model.rho)):
+            stacked, single = module.networks.split(ours), alone.model.split(theirs)
+            for name, value in single.items():
+                torch.testing.assert_close(stacked[name.replace(".", "/")][member], value, rtol=1e-4, atol=1e-5)
+        assert int(together["seeds"][member]) == alone.model.noise.seed
+        x = torch.rand(5, 1, 8, 8)
+        predicted = module.eval().single_predictives(x, module.predictive(x))[member].probabilities
+        torch.testing.assert_close(predicted, alone.eval().predictive(x).probabilities, rtol=1e-3, atol=1e-4)
+
+
+def test_own_orders_need_a_datamodule_that_gives_them() -> None:
+    with pytest.raises(UserError, match=r"DeepEnsemble: own_orders \(=true\) needs a datamodule.*not NoneType"):
+        trainer().fit(ensemble(own_orders=True), DataLoader(data(), 5))
+
+
+def test_bayesian_members_need_draws() -> None:
+    with pytest.raises(UserError, match=r"MeanField: draws \(=0\) must be at least 1"):
+        MeanField(draws=0)
+    with pytest.raises(UserError, match=r"MeanField: val_draws \(=0\) must be at least 1"):
+        MeanField(val_draws=0)
