@@ -1,0 +1,1 @@
+"""Other implementations of Bayes by Backprop, each used as its documentation shows."""
