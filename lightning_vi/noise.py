@@ -27,7 +27,9 @@ class NoiseStream:
 
     def normal(self, size: int, device: torch.device, dtype: torch.dtype = torch.float32, fast: bool = False) -> Tensor:
         """The next ``size`` numbers from N(0, 1), shape (size,); moves the position on by one."""
-        state = torch.tensor((self.seed, self.stream, self.position), dtype=torch.int64, device=device)
+        state = torch.tensor((self.seed, self.stream, self.position), dtype=torch.int64)
+        # Not waited for: the host would stand still at every draw until the device has caught up.
+        state = state.to(device, non_blocking=True)
         self.position += 1
         return (compiled(standard_normal) if fast else standard_normal)(size, state, dtype)
 

@@ -77,7 +77,8 @@ def standard_normal(size: int, state: Tensor, dtype: torch.dtype = torch.float32
     quarter = -(-size // 4)
     if torch.compiler.is_compiling():
         return torch.cat(_quarters(0, quarter, state, dtype))[:size]
+    block = _BLOCK if state.device.type == "cpu" else max(quarter, 1)  # elsewhere many small kernels are what is slow
     blocks = [
-        torch.stack(_quarters(start, min(start + _BLOCK, quarter), state, dtype)) for start in range(0, quarter, _BLOCK)
+        torch.stack(_quarters(start, min(start + block, quarter), state, dtype)) for start in range(0, quarter, block)
     ]
     return torch.cat(blocks, dim=1).flatten()[:size]
