@@ -7,8 +7,9 @@
 #   --quick        next to no work and nothing compiled, to see that the script is in order
 #   --commit NAME  of the source, where there is no repository to ask
 #
-# Writes gpu.md, gpu.csv and gpu.jsonl into $OUT (results/gpu), and after every line, so that nothing is lost when it is
-# stopped. On a GPU it takes at most 9 minutes; no network. The exit code is 1 if a check has failed or a part was stopped.
+# Writes gpu.md, gpu.csv and gpu.jsonl into $OUT (results/gpu; runs/gpu for a rehearsal) after every line, so that
+# nothing is lost when it is stopped, and kernels.txt. It needs no network, and at most 9 minutes on a GPU. The exit code
+# is 1 if a check has failed or a part was stopped.
 #
 # The package need not be installed, but what it depends on has to be there: install the package first, or put its
 # dependencies on PYTHONPATH. MNIST is read from $LIGHTNING_VI_DATA where it is; else the bundled digits stand in.
@@ -19,7 +20,6 @@ cd "$(dirname "$0")/.."
 export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 export CUBLAS_WORKSPACE_CONFIG=:4096:8 # products that can be repeated to the bit
 export PYTHONUNBUFFERED=1 OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
-out=${OUT:-results/gpu}
 python=${PYTHON:-python3}
 
 device=cuda quick= options=()
@@ -31,12 +31,13 @@ while [ $# -gt 0 ]; do
     *) echo "gpu.sh: $1: see the head of the script." >&2; exit 2 ;;
   esac
 done
+budget=530 failed=0 SECONDS=0 out=${OUT:-results/gpu}
+if [ "$device" != cuda ]; then
+  # A rehearsal waits for a slow compiler, and its figures do not belong among the results.
+  budget=1500 out=${OUT:-runs/gpu}
+fi
 mkdir -p "$out"
-rm -f "$out"/gpu.{jsonl,csv,md}
-
-budget=530 failed=0 SECONDS=0
-
-[ "$device" = cuda ] || budget=1500 # a rehearsal waits for a slow compiler
+rm -f "$out"/gpu.{jsonl,csv,md} "$out"/kernels.txt
 
 # part LIMIT NAME...: run parts in one process for at most LIMIT seconds.
 part() {

@@ -2,12 +2,14 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.optim import Adam
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import TensorDataset
 
 from benchmarks.gpu import traffic
@@ -48,6 +50,8 @@ def run(plan: Plan, report: Report) -> None:
                 steps_of(plan, report, units, name, prior, rate)
         with report.check(f"timed: {MEMBERS} networks of {size(units)}"):
             side_by_side(plan, report, units, rate)
+    with report.check("timed: kernels"):
+        kernels(plan, report)
     with report.check("timed: data"):
         loading(plan, report)
     with report.check("timed: fit"):
@@ -106,15 +110,15 @@ def steps_of(plan: Plan, report: Report, units: int, name: str, prior: Prior, ra
     report.figure(f"images per second, {name}, recorded", size(units), 1e3 * BATCH / best, 1e3 * BATCH / times["eager"])
 
 
-class reduced_products:  # noqa: N801  # a context, named as torch names its own
+@contextmanager
+def reduced_products() -> Iterator[None]:
     """A context in which products of float32 matrices may be rounded to TF32; what is recorded in it stays so."""
-
-    def __enter__(self) -> None:
-        self.before = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("high")
-
-    def __exit__(self, *error: object) -> None:
-        torch.set_float32_matmul_precision(self.before)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def side_by_side(plan: Plan, report: Report, units: int, rate: float) -> None:
@@ -132,6 +136,21 @@ def side_by_side(plan: Plan, report: Report, units: int, rate: float) -> None:
     report.figure(
         "images per second, scale mixture, 5 at once", size(units), count / times["all"], count / MEMBERS / times["one"]
     )
+
+
+def kernels(plan: Plan, report: Report) -> None:
+    """Write ``kernels.txt``: the operations of a step with compiled draws that take longest, one by one."""
+    step = stochastic(plan, plan.units[0], MIXTURE, "eager", compiled=True)
+    for _ in range(3):
+        step()
+    plan.synchronize()
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if plan.cuda else [])]
+    with profile(activities=activities) as profiled:
+        for _ in range(10):
+            step()
+        plan.synchronize()
+    table = profiled.key_averages().table(f"self_{plan.device.type}_time_total", row_limit=40, max_name_column_width=80)
+    (report.folder / "kernels.txt").write_text(f"Ten steps, {size(plan.units[0])}, {report.device}\n{table}\n")
 
 
 def loading(plan: Plan, report: Report) -> None:
