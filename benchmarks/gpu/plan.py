@@ -36,7 +36,7 @@ class Plan:
         """Numbers of units of a hidden layer, the one of the goal first."""
         if self.quick:
             return (24,)
-        return (1200, 400) if self.cuda else (100, 50)
+        return (1200, 400) if self.cuda else (100,)
 
     @property
     def examples(self) -> int:
