@@ -37,7 +37,7 @@ def run(plan: Plan, report: Report) -> None:
                     os.environ.pop(variable, None)
                 arguments = ["fit", f"--config={config}", f"--trainer.accelerator={plan.device.type}"]
                 arguments += ["--trainer.devices=1", f"--trainer.precision={precision}"]
-                arguments += [f"--trainer.max_epochs={1 if plan.quick else 3}", *options]
+                arguments += [f"--trainer.max_epochs={1 if plan.quick else 2}", *options]
                 if plan.quick:
                     arguments = [each for each in arguments if "callbacks.init_args" not in each] + QUICK
                 code = main(arguments)

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from functools import partial
 
 import torch
-import torch._dynamo
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.optim import Adam
 from torch.profiler import ProfilerActivity, profile
@@ -42,8 +41,6 @@ Step = Callable[[], None]
 
 def run(plan: Plan, report: Report) -> None:
     """All figures, the goal's network first, since time may run out; one that fails leaves the others."""
-    # By default PyTorch gives up compiling a function for the ninth kind of arguments, and no figure would tell.
-    torch._dynamo.config.recompile_limit = 64
     rate = bandwidth(plan)
     report.figure("memory bandwidth, GB/s read and written", "copy", rate / 1e9)
     for units in plan.units:
