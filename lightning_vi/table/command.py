@@ -1,6 +1,5 @@
 """The command `lightning-vi table`: trains what a table still lacks, and reports all of it."""
 
-import os
 import signal
 import sys
 from argparse import ArgumentError
@@ -9,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from filelock import FileLock, Timeout
 from jsonargparse import ArgumentParser, Namespace
 
 from lightning_vi import named_configs, user_errors
 from lightning_vi.errors import UserError
-from lightning_vi.table import report, rows
+from lightning_vi.table import processes, ray_workers, report, rows
 from lightning_vi.table.progress import Watch
 from lightning_vi.table.rows import Table
 from lightning_vi.table.runs import RUNS, runs_of, stored_runs
@@ -38,8 +37,10 @@ def run(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     if not options.epochs_scale > 0:
         raise UserError(f"--epochs-scale (={options.epochs_scale}) must be positive.")
-    if options.workers < 1:
+    if options.workers is not None and options.workers < 1:
         raise UserError(f"--workers (={options.workers}) must be at least 1.")
+    if options.retries < 0:
+        raise UserError(f"--retries (={options.retries}) must be at least 0.")
     if options.report and (options.rows or options.seeds):
         raise UserError("--report reports all that is stored: leave out --rows and --seeds.")
     whole = read(options.config)
@@ -52,16 +53,20 @@ def run(arguments: Sequence[str]) -> int:
         return 0
 
     runs = runs_of(rows.select(whole, options.rows, options.seeds), options.epochs_scale)
-    workers = min(options.workers, len(runs))
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    start = ray_workers.cluster if options.engine == "ray" else processes.local
     scores = [name for name in (whole.metric, whole.validation, *whole.scores) if name is not None]
     try:
-        with _alone(RUNS / whole.name), _terminated_as_interrupted(), Watch(runs, workers) as watch:
-            state = work(runs, results / "runs", scores, workers, threads, watch)
+        with (
+            _alone(RUNS / whole.name),
+            start(runs, options.workers) as engine,
+            _terminated_as_interrupted(),  # after Ray, which has a handler of its own
+            Watch(runs, engine.workers) as watch,
+        ):
+            state = work(runs, results / "runs", scores, engine, options.retries, watch)
     except Interrupted as interruption:
         print("lightning-vi: interrupted. The same command goes on where it was.", file=sys.stderr)
         return 128 + interruption.signal
-    _tell_failed(state)
+    _tell_failures(state)
     _report(whole, results, options)
     return 1 if state.failed else 0
 
@@ -105,7 +110,18 @@ def _options(arguments: Sequence[str]) -> Namespace:
     )
     parser.add_argument("--rows", type=str, nargs="+", default=[], help="Names of rows, or patterns as bbb-mixture-*.")
     parser.add_argument("--seeds", type=int, nargs="+", default=[], help="Seeds in place of those of the file.")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="How many runs at a time.")
+    parser.add_argument(
+        "--workers", type=int, default=None, help="How many runs at a time; unless given, as many as there are cores."
+    )
+    parser.add_argument(
+        "--engine",
+        type=Literal["local", "ray"],
+        default="local",
+        help="Where they run: processes of this machine, or the Ray cluster that it belongs to.",
+    )
+    parser.add_argument(
+        "--retries", type=int, default=1, help="How often a run that fails goes on from its last checkpoint."
+    )
     parser.add_argument(
         "--epochs-scale", "--epochs_scale", type=float, default=1.0, help="Factor of all numbers of epochs."
     )
@@ -127,11 +143,13 @@ def _report(table: Table, results: Path, options: Namespace) -> None:
     print(f"Written: {', '.join(map(str, report.write(table, stored, command, results)))}")
 
 
-def _tell_failed(state: State) -> None:
+def _tell_failures(state: State) -> None:
+    for runs, what in ((state.retried, "failed and went on from its last checkpoint"), (state.failed, "failed")):
+        if runs:
+            print(f"lightning-vi: {len(runs)} run{'s' if len(runs) > 1 else ''} {what}:", file=sys.stderr)
+            for run, reason in runs:
+                print(f"  {run.label}: {reason} ({run.log})", file=sys.stderr)
     if state.failed:
-        print(f"lightning-vi: {len(state.failed)} run{'s' if len(state.failed) > 1 else ''} failed:", file=sys.stderr)
-        for run, reason in state.failed:
-            print(f"  {run.label}: {reason} ({run.log})", file=sys.stderr)
         print("Start the command again to repeat them.", file=sys.stderr)
 
 

@@ -26,7 +26,7 @@ class Watch:
     def __init__(self, runs: Sequence[Run], workers: int) -> None:
         self.runs, self.workers = runs, workers
         self._next_line = 0.0
-        self._reported = 0
+        self._retried = self._failed = 0  # how many of them it has told
         self._progress: Progress | None = None
         console = Console()
         if console.is_terminal:
@@ -68,13 +68,14 @@ class Watch:
             self._progress.stop()
 
     def _tell_failures(self, state: State) -> None:
-        for run, reason in state.failed[self._reported :]:
-            message = f"{run.label} failed: {reason}"
+        messages = [f"{run.label} is retried: {reason}" for run, reason in state.retried[self._retried :]]
+        messages += [f"{run.label} failed: {reason}" for run, reason in state.failed[self._failed :]]
+        for message in messages:
             if self._progress is None:
                 print(message, file=sys.stderr, flush=True)
             else:
                 self._progress.console.print(message, markup=False, highlight=False)
-        self._reported = len(state.failed)
+        self._retried, self._failed = len(state.retried), len(state.failed)
 
 
 def _time_left(state: State, workers: int) -> str:

@@ -89,6 +89,24 @@ class Run:
         return epochs
 
     @property
+    def gpus(self) -> int:
+        """How many GPUs it asks for: `trainer.devices` if `trainer.accelerator` is gpu or cuda, else none.
+
+        Raises:
+            UserError: if it names GPUs instead, which are not its own to choose where runs share them.
+        """
+        if self.settings.get("trainer.accelerator") not in ("gpu", "cuda"):
+            return 0
+        devices = self.settings.get("trainer.devices", "auto")
+        if devices == "auto":
+            return 1
+        if not isinstance(devices, int) or devices < 1:
+            raise UserError(
+                f"{self.table}: row '{self.row.name}': trainer.devices (={devices}) must be a number of GPUs."
+            )
+        return devices
+
+    @property
     def label(self) -> str:
         """What messages call it."""
         return f"{self.row.name} seed {self.seed}"

@@ -1,46 +1,18 @@
-"""Runs several trainings at a time, each a process of its own, and watches them."""
+"""Runs several trainings at a time, watches them, and repeats those that fail."""
 
-import os
-import re
-import subprocess
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lightning_vi.table.runs import Run, python
+from lightning_vi.table.jobs import Engine, Job
+from lightning_vi.table.runs import Run
 from lightning_vi.table.stored import Result
 
-_EPOCH = re.compile(r"^Epoch (\d+)/", re.MULTILINE)
 _POLL_SECONDS = 0.25
-
-
-@dataclass
-class Job:
-    """A run at work.
-
-    Attributes:
-        run: The run.
-        process: Its process.
-        start: When it was started, by the monotonic clock.
-        first_epoch: Number of epochs that it had then.
-    """
-
-    run: Run
-    process: subprocess.Popen[bytes]
-    start: float
-    first_epoch: int
-
-    def epochs(self) -> int:
-        """How many epochs it says it has trained; it says so every few seconds."""
-        return _epochs(self.run.log) or self.first_epoch
-
-    def close(self) -> None:
-        """Let go of the process, which has ended."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+_USER_ERROR = 2  # the exit code of a mistake that no repetition mends
 
 
 @dataclass
@@ -51,21 +23,23 @@ class State:
         waiting: Runs to come, the next one first.
         working: Runs at work.
         done: Results of the runs that have ended well, of earlier calls too.
-        failed: Runs that have not, each with the last line that it has printed.
+        failed: Runs that have not, each with the reason.
+        retried: Runs that have failed and were repeated, each with the reason, once for every time.
     """
 
     waiting: deque[Run]
     working: list[Job] = field(default_factory=list)
     done: list[Result] = field(default_factory=list)
     failed: list[tuple[Run, str]] = field(default_factory=list)
+    retried: list[tuple[Run, str]] = field(default_factory=list)
 
 
 def work(
     runs: Sequence[Run],
     results: Path,
     scores: Collection[str],
-    workers: int,
-    threads: int,
+    engine: Engine,
+    retries: int,
     watch: Callable[[State], None],
 ) -> State:
     """Run all that have no result yet.
@@ -74,8 +48,8 @@ def work(
         runs: The runs.
         results: Folder of the stored results.
         scores: Names that a result must have, or the run has failed.
-        workers: How many to run at a time.
-        threads: Number of threads of each.
+        engine: Where they run, and how many at a time.
+        retries: How often a run that fails is repeated from its last checkpoint.
         watch: Called every quarter of a second.
 
     Returns:
@@ -89,20 +63,24 @@ def work(
             state.waiting.append(run)
         else:
             _end(state, run, result, scores)
+    failures: Counter[str] = Counter()
     with _ended_with_us(state.working):
         while state.waiting or state.working:
-            while state.waiting and len(state.working) < workers:
-                state.working.append(_start(state.waiting.popleft(), threads))
+            while state.waiting and len(state.working) < engine.workers:
+                state.working.append(engine.start(state.waiting.popleft()))
             watch(state)
             time.sleep(_POLL_SECONDS)
-            for job in [job for job in state.working if job.process.poll() is not None]:
+            for job, code in [(job, code) for job in state.working if (code := job.poll()) is not None]:
                 state.working.remove(job)
-                job.close()
-                result = job.run.store(results) if job.process.returncode == 0 else None
-                if result is None:
-                    state.failed.append((job.run, _last_line(job)))
-                else:
+                result = job.run.store(results) if code == 0 else None
+                failures[job.run.label] += 1
+                if result is not None:
                     _end(state, job.run, result, scores)
+                elif code in (0, _USER_ERROR) or failures[job.run.label] > retries:
+                    state.failed.append((job.run, job.reason(code)))
+                else:
+                    state.retried.append((job.run, job.reason(code)))
+                    state.waiting.appendleft(job.run)
     watch(state)
     return state
 
@@ -115,54 +93,12 @@ def _end(state: State, run: Run, result: Result, scores: Collection[str]) -> Non
         state.done.append(result)
 
 
-def _start(run: Run, threads: int) -> Job:
-    run.folder.mkdir(parents=True, exist_ok=True)
-    first_epoch = _epochs(run.log) if run.log.is_file() else 0
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    # Lightning would take these for its own.
-    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
-        environment.pop(name, None)
-    arguments = run.prepare()
-    with run.log.open("ab") as log:
-        log.write(f"+ lightning-vi {' '.join(arguments)}\n".encode())
-        log.flush()
-        process = subprocess.Popen(
-            [*python(), *arguments], stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment
-        )
-    return Job(run, process, time.monotonic(), first_epoch)
-
-
 @contextmanager
 def _ended_with_us(jobs: list[Job]) -> Iterator[None]:
     try:
         yield
     finally:
         for job in jobs:
-            job.process.terminate()
+            job.cancel()
         for job in jobs:
-            try:
-                job.process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                job.process.kill()
-                job.process.wait()
-            job.close()
-
-
-def _epochs(log: Path) -> int:
-    found = _EPOCH.findall(_tail(log))
-    return int(found[-1]) if found else 0
-
-
-def _tail(path: Path, size: int = 4096) -> str:
-    """The end of a file, of its last start only."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - size))
-        return file.read().decode(errors="replace").rpartition("+ lightning-vi ")[2]
-
-
-def _last_line(job: Job) -> str:
-    lines = [line for line in _tail(job.run.log).splitlines() if line.strip()]
-    what = lines[-1].strip() if lines else "it has printed nothing"
-    if job.process.returncode == 0:
-        what = f"it has left no results.json in {job.run.folder}; its first logger must be that of trainer.yaml"
-    return what
+            job.wait()

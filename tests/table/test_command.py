@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import yaml
 from filelock import FileLock
 
 from lightning_vi.__main__ import main
-from lightning_vi.table import workers
+from lightning_vi.table import processes
 
 ROWS: list[dict[str, object]] = [
     {"name": "good", "labels": {"net": "A"}, "configs": ["bbb_digits.yaml"], "seeds": [0, 1]},
@@ -37,7 +38,7 @@ content = {"scores": {"test/rmse": 0.25 + int(arguments["seed_everything"])}, "c
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(workers, "python", lambda: [sys.executable, "-c", FAKE])
+    monkeypatch.setattr(processes, "python", lambda: [sys.executable, "-c", FAKE])
     write(TABLE)
 
 
@@ -103,6 +104,8 @@ def test_failed_runs_are_told_at_the_end(capsys: pytest.CaptureFixture[str]) -> 
     write({**TABLE, "rows": rows})
     assert table("--workers=2") == 1
     err = capsys.readouterr().err
+    assert "fails seed 0 is retried: the reason\n" in err
+    assert "lightning-vi: 1 run failed and went on from its last checkpoint:" in err
     assert "lightning-vi: 1 run failed:" in err
     assert "fails seed 0: the reason (runs/tiny/fails-seed0-" in err
     assert len(lines()) == 3
@@ -112,6 +115,18 @@ def test_a_metric_that_no_run_has_is_told_for_each(capsys: pytest.CaptureFixture
     write({**TABLE, "metric": "test/eror"})
     assert table("--rows", "other") == 1
     assert "other seed 0: it has no score test/eror, but test/rmse" in capsys.readouterr().err
+
+
+def test_the_list_of_configurations_in_the_docs_runs() -> None:
+    docs = Path(__file__).parents[2] / "docs" / "many_runs.md"
+    (example,) = re.findall(r"```yaml\n(.*?)```", docs.read_text(), re.DOTALL)
+    Path("mine.yaml").write_text(example)
+    assert main(["table", "--config=mine.yaml", "--retries=0"]) == 1  # the fake has no test error
+    Path("mine.yaml").write_text(example.replace("test/error", "test/rmse"))
+    assert main(["table", "--config=mine.yaml"]) == 0
+    header, *rows = lines("mine.csv")
+    assert header[:2] == ["net", "weights"]
+    assert [(row[0], row[2]) for row in rows] == [("Bayes by Backprop", "3"), ("dropout", "3")]
 
 
 def test_two_do_not_work_on_the_same_table(capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,6 +141,8 @@ def test_two_do_not_work_on_the_same_table(capsys: pytest.CaptureFixture[str]) -
     ("args", "message"),
     [
         (["--workers=0"], "--workers (=0) must be at least 1."),
+        (["--engine=rey"], "engine: expected 'local', 'ray', got 'rey'. Did you mean 'ray'?"),
+        (["--retries=-1"], "--retries (=-1) must be at least 0."),
         (["--workers=two"], "workers: expected int, got 'two'."),
         (["--epochs-scale=-1"], "--epochs-scale (=-1.0) must be positive."),
         (["--rows", "god"], "--rows god: no row of tiny matches. Did you mean 'good'?"),

@@ -7,11 +7,12 @@ from typing import Any, cast
 import pytest
 
 from lightning_vi.table import progress
+from lightning_vi.table.jobs import Job
 from lightning_vi.table.progress import Watch
 from lightning_vi.table.rows import Row
 from lightning_vi.table.runs import Run
 from lightning_vi.table.stored import Result
-from lightning_vi.table.workers import Job, State
+from lightning_vi.table.workers import State
 
 
 def run(name: str, epochs: int = 10) -> Run:
@@ -36,11 +37,11 @@ def test_a_line_tells_what_is_done_what_runs_and_how_long_it_takes(capsys: pytes
     assert capsys.readouterr().out == "1 of 3 runs; b seed 0 at epoch 5/10; about 35 min left\n"
     watch(state)  # at once: no line
     assert capsys.readouterr().out == ""
-    state = State(deque(), [], [result(name, 1.0) for name in "ab"], [(run("c"), "why")])
+    state = State(deque(), [], [result(name, 1.0) for name in "ab"], [(run("c"), "why")], [(run("b"), "killed")])
     watch(state)
     captured = capsys.readouterr()
     assert captured.out == "3 of 3 runs, 1 failed\n"
-    assert captured.err == "c seed 0 failed: why\n"
+    assert captured.err == "b seed 0 is retried: killed\nc seed 0 failed: why\n"
 
 
 def test_time_left_is_unknown_at_first(capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,6 +96,26 @@ def test_the_packaged_defaults_count_whatever_lies_in_the_folder() -> None:
     assert run(replace(ROW, options={}, configs=["none.yaml"])).epochs == 20
 
 
+@pytest.mark.parametrize(
+    ("options", "gpus"),
+    [
+        ({}, 0),
+        ({"trainer.accelerator": "cpu", "trainer.devices": 2}, 0),
+        ({"trainer.accelerator": "gpu"}, 1),
+        ({"trainer.accelerator": "cuda", "trainer.devices": 2}, 2),
+    ],
+)
+def test_gpus_are_those_that_the_trainer_is_told_to_take(options: dict[str, Any], gpus: int) -> None:
+    assert run(replace(ROW, options=options)).gpus == gpus
+
+
+@pytest.mark.parametrize("devices", [[1], -1, "2"])
+def test_gpus_that_are_no_number_are_told(devices: object) -> None:
+    row = replace(ROW, options={"trainer.accelerator": "gpu", "trainer.devices": devices})
+    with pytest.raises(UserError, match=r"t: row 'bbb': trainer.devices \(=.+\) must be a number of GPUs."):
+        _ = run(row).gpus
+
+
 def test_all_stored_seeds_of_a_row_are_found(tmp_path: Path) -> None:
     table = complete(Table("t", "T", "test/error", (ROW,)))
     for seed in (10, 2):
