@@ -58,7 +58,7 @@ def figures(folder: Path) -> list[dict[str, str]]:
 
 def processes() -> dict[int, tuple[int, Sequence[str]]]:
     """Parent and command line of each process of this machine, by its id."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     lines = [line.split() for line in listed.splitlines()]
     return {int(pid): (int(parent), arguments) for pid, parent, *arguments in lines}
 
