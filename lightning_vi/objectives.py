@@ -9,10 +9,14 @@ The loss of step i is F_i M / N, nats per training example: the mean of an epoch
 ELBO per example, whatever the size of the last minibatch. With equal minibatches of B = N / M examples and
 pi_i = 1 / M it is the familiar mean NLL + KL / N.
 
+A step may accumulate the gradients of A minibatches. It is the step of one minibatch A times as large then, with the
+large minibatch's share of the KL and scale, and so is the last step of an epoch where fewer than A are left.
+
 References:
     Blundell et al. (2015), Weight Uncertainty in Neural Networks, equations 8 and 9. Lecture 13, Bayes by Backprop.
 """
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +25,7 @@ from torch import Tensor
 from lightning_vi.errors import UserError
 from lightning_vi.estimators import Estimate
 from lightning_vi.likelihoods import Likelihood
+from lightning_vi.weighting import Weighting
 
 
 @dataclass(frozen=True)
@@ -31,20 +36,41 @@ class Epoch:
         examples: N, the size of the training set, over all devices.
         visited: Examples that one epoch visits: N, or fewer where an incomplete batch is dropped or the number of
             batches limited.
-        batches: M, steps of one epoch on each device.
+        batches: M, minibatches of one epoch on each device.
         devices: Processes whose gradients are averaged, each with its own part of every minibatch.
+        accumulated: Minibatches whose gradients are averaged before a step; the epoch's last step may have fewer.
     """
 
     examples: int
     visited: int
     batches: int
     devices: int = 1
+    accumulated: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.examples, self.visited, self.batches, self.devices) < 1:
+        if min(self.examples, self.visited, self.batches, self.devices, self.accumulated) < 1:
             raise UserError(f"{self}: all numbers must be at least 1.")
         if self.visited > self.examples:
             raise UserError(f"{self}: visited must not exceed examples.")
+
+    @property
+    def steps(self) -> int:
+        """Steps of the optimizer in one epoch."""
+        return math.ceil(self.batches / self.accumulated)
+
+    @property
+    def scale(self) -> int:
+        """What a minibatch's part of F / N is multiplied by: M, if all steps have as many minibatches.
+
+        A step takes the sum of its minibatches' gradients by `accumulated`, also the last one, which may have fewer.
+        """
+        return self.steps * self.accumulated
+
+    def share(self, weighting: Weighting, batch: int) -> float:
+        """pi_i of a minibatch, counted from 0: those of a step have equal parts of what the weighting gives it."""
+        step, place = divmod(batch, self.accumulated)
+        minibatches = min(self.accumulated, self.batches - batch + place)
+        return weighting(step, self.steps) / minibatches
 
 
 class Objective(NamedTuple):
@@ -78,7 +104,7 @@ def expected_nll(likelihood: Likelihood, outputs: Tensor, targets: Tensor, epoch
         set's mean.
     """
     total = likelihood.nll(outputs, targets).sum()
-    return total * (epoch.devices * epoch.batches / epoch.visited / outputs.shape[0])
+    return total * (epoch.devices * epoch.scale / epoch.visited / outputs.shape[0])
 
 
 def negative_elbo(estimate: Estimate, likelihood: Likelihood, targets: Tensor, share: float, epoch: Epoch) -> Objective:
@@ -88,8 +114,8 @@ def negative_elbo(estimate: Estimate, likelihood: Likelihood, targets: Tensor, s
         estimate: Outputs (S, B, ...) and KL (), in nats, of the posterior's draws.
         likelihood: Turns outputs into a distribution of targets.
         targets: Shape (B, ...).
-        share: pi_i, the step's share of the KL term; the shares of an epoch add up to 1.
+        share: pi_i, the minibatch's share of the KL term, see `Epoch.share`; those of an epoch add up to 1.
         epoch: How the training set is cut into steps.
     """
     nll = expected_nll(likelihood, estimate.outputs, targets, epoch)
-    return Objective(nll, estimate.kl * (share * epoch.batches / epoch.examples))
+    return Objective(nll, estimate.kl * (share * epoch.scale / epoch.examples))

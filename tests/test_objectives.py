@@ -78,19 +78,23 @@ def test_devices_average_to_the_objective_of_one(devices: int, weighting: Weight
         torch.testing.assert_close(torch.stack([p.nll for p in parts]).mean(), single.nll)
 
 
-def test_gradient_accumulation_gives_the_objective_of_the_large_batch() -> None:
+@pytest.mark.parametrize("weighting", [Uniform(), Geometric()], ids=repr)
+@pytest.mark.parametrize("accumulated", [1, 2, 3, 7, 8])
+def test_accumulated_minibatches_have_the_objective_of_a_large_one(accumulated: int, weighting: Weighting) -> None:
+    """Of the epoch's last step too, which may have fewer minibatches; the Trainer divides by their full number."""
     x, y = data()
     model = BayesianModule(nn.Linear(1, 1))
-    small = [
-        negative_elbo(Posterior()(model, x[p]), Categorical(), y[p], 0.25, Epoch(20, 20, 4)).loss
-        for p in (slice(0, 5), slice(5, 10), slice(10, 15), slice(15, 20))
+    small, large = steps(3), steps(3 * accumulated)
+    epoch, whole = Epoch(N, N, len(small), accumulated=accumulated), Epoch(N, N, len(large))
+    assert epoch.steps == len(large)
+    losses = [
+        negative_elbo(Posterior()(model, x[p]), Categorical(), y[p], epoch.share(weighting, i), epoch).loss
+        for i, p in enumerate(small)
     ]
-    large = [
-        negative_elbo(Posterior()(model, x[p]), Categorical(), y[p], 0.5, Epoch(20, 20, 2)).loss
-        for p in (slice(0, 10), slice(10, 20))
-    ]
-    torch.testing.assert_close(torch.stack(small[:2]).mean(), large[0])
-    torch.testing.assert_close(torch.stack(small[2:]).mean(), large[1])
+    for i, part in enumerate(large):
+        expected = negative_elbo(Posterior()(model, x[part]), Categorical(), y[part], whole.share(weighting, i), whole)
+        minibatches = losses[i * accumulated : (i + 1) * accumulated]
+        torch.testing.assert_close(torch.stack(minibatches).sum() / accumulated, expected.loss)
 
 
 def test_equal_minibatches_give_the_mean_nll_plus_the_kl_per_example() -> None:

@@ -105,7 +105,7 @@ class BayesByBackprop(SupervisedModule):
         """The negative ELBO's part of a minibatch. See :func:`negative_elbo`."""
         inputs, targets = batch
         estimate = self.estimator(self.model, inputs)
-        share = self.weighting(batch_idx, epoch.batches)
+        share = epoch.share(self.weighting, batch_idx)
         return negative_elbo(estimate, self.likelihood, targets, share, epoch)
 
     def predictive(self, inputs: Tensor, draws: int | None = None) -> Predictive:

@@ -58,6 +58,7 @@ class EpochRecord(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start an epoch; Lightning does not ask for it where a run resumes inside one or behind its last step."""
+        self._epoch = epoch_of(trainer)  # anew, since `GradientAccumulationScheduler` changes its steps
         self._clear()
 
     def _clear(self) -> None:
@@ -71,11 +72,12 @@ class EpochRecord(Callback):
 
     def means(self) -> Tensor | None:
         """Means over the epoch's steps, shape (figures,); None for an epoch that `max_steps` has cut short."""
-        return None if self._steps < self.epoch.batches else self._sums / self.epoch.batches
+        return None if self._steps < self.epoch.batches else self._sums / self.epoch.scale
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Put it into a checkpoint."""
-        checkpoint["epoch_totals"] = {"sums": self._sums, "steps": self._steps}
+        """Put it into a checkpoint, with the figures of all devices; so every process comes here."""
+        sums = trainer.strategy.reduce(self._sums.clone(), reduce_op="mean")
+        checkpoint["epoch_totals"] = {"sums": sums, "steps": self._steps}
         checkpoint["random_state"] = random_state(pl_module.device)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:

@@ -31,4 +31,5 @@ def epoch_of(trainer: Trainer) -> Epoch:
         visited=min(examples, int(batches) * batch_size * devices),
         batches=int(batches),
         devices=devices,
+        accumulated=trainer.accumulate_grad_batches,
     )

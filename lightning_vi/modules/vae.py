@@ -118,8 +118,9 @@ class VAE(LightningModule):
             self.model.encode(seen), inputs.flatten(start_dim=1), self.objective.samples, self.objective.path
         )
         # As for the NLL of a network: the mean over an epoch's steps is that of its examples, the last batch included.
-        scale = len(inputs) * epoch.devices * epoch.batches / epoch.visited
-        loss = scale * self.objective.loss(draws, self.current_epoch + batch_idx / epoch.batches)
+        scale = len(inputs) * epoch.devices * epoch.scale / epoch.visited
+        trained = self.current_epoch + batch_idx // epoch.accumulated / epoch.steps
+        loss = scale * self.objective.loss(draws, trained)
         self._record.add(loss, -scale * draws.log_likelihood.mean(), scale * draws.kl.mean())
         log_loss(self, loss)
         return loss

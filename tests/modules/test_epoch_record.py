@@ -1,8 +1,11 @@
 """What modules do with their record, its resumption inside an epoch among it, is in their own tests."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -39,16 +42,19 @@ class Counting(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.0)
 
 
-LOADER = DataLoader(TensorDataset(torch.zeros(23, 1)), 5)  # five steps an epoch
+DATA = TensorDataset(torch.zeros(23, 1))
+LOADER = DataLoader(DATA, 5)  # five steps an epoch
 FIRST = [2.0, (0 + 1 + 4 + 9 + 16) / 5]
 SECOND = [7.0, (25 + 36 + 49 + 64 + 81) / 5]
 
 
-@pytest.mark.parametrize("accumulated", [1, 2])
-def test_means_are_those_of_an_epochs_steps(accumulated: int) -> None:
+@pytest.mark.parametrize(("accumulated", "share"), [(1, 1.0), (2, 5 / 6)])
+def test_means_are_those_of_an_epochs_steps(accumulated: int, share: float) -> None:
+    """A step has the sum of its minibatches by `accumulated`, the third too, of one minibatch out of two."""
     module = Counting()
     trainer(max_epochs=2, accumulate_grad_batches=accumulated).fit(module, LOADER)
-    assert module.means == [FIRST, SECOND]
+    for noted, means in zip(module.means, (FIRST, SECOND), strict=True):
+        assert noted == pytest.approx([share * each for each in means])
     assert (module.record.epoch.batches, module.record.epoch.visited) == (5, 23)
 
 
@@ -75,3 +81,13 @@ def test_a_trainer_has_the_record_once_however_often_it_trains(caplog: pytest.Lo
     assert "EpochRecord" not in caplog.text  # as one that takes its own place would be told
     assert module.means == [FIRST, SECOND]
     assert run.callbacks.count(module.record) == 1  # type: ignore[attr-defined]  # set at run time
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
+def test_a_resumed_run_may_have_epochs_of_more_steps(tmp_path: Path) -> None:
+    """As on fewer devices."""
+    saver = ModelCheckpoint(tmp_path, "a", save_on_train_epoch_end=True)
+    trainer(enable_checkpointing=True, callbacks=[saver]).fit(Counting(), LOADER)
+    module = Counting()
+    trainer(max_epochs=2).fit(module, DataLoader(DATA, 3), ckpt_path=tmp_path / "a.ckpt", weights_only=True)
+    assert module.means == [[3.5, (0 + 1 + 4 + 9 + 16 + 25 + 36 + 49) / 8]]
