@@ -168,9 +168,12 @@ class GAN(LightningModule):
             )
         loader = self.trainer.train_dataloader
         assert loader is not None  # `epoch_of` has read its size
-        left = epoch.visited - (epoch.batches - 1) * int(loader.batch_size)
-        if left == 1 and epoch.devices == 1 and any(isinstance(each, nn.BatchNorm1d) for each in self.modules()):
-            raise UserError("GAN: a minibatch of one example cannot be normalised. Set another batch_size.")
+        left = epoch.visited - (epoch.batches - 1) * int(loader.batch_size) * epoch.devices
+        if left < 2 * epoch.devices and any(isinstance(each, nn.BatchNorm1d) for each in self.modules()):
+            raise UserError(
+                f"GAN: a minibatch of one example cannot be normalised (examples of the last one: {left}; devices: "
+                f"{epoch.devices}). Set another batch_size."
+            )
         precision = self.trainer.precision_plugin
         fused = any(group.get("fused") for each in self.trainer.optimizers for group in each.param_groups)
         if self.gradient_clip_norm and fused and isinstance(precision, MixedPrecision) and precision.scaler is not None:
@@ -182,11 +185,12 @@ class GAN(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """A step of the discriminator, and behind every k-th one of the generator."""
         real = inputs_of(batch)
-        discriminator_figures = self._discriminator_step(real)
+        weight = self._weight(len(real))
+        discriminator_figures = self._discriminator_step(real, weight)
         generator_loss = torch.zeros((), device=self.device)
         stepped = self.steps["discriminator"] % self.discriminator_steps == 0
         if stepped:
-            generator_loss = self._generator_step(len(real))
+            generator_loss = self._generator_step(len(real), weight)
         self._record.add(*discriminator_figures, generator_loss, generator_loss.new_tensor(float(stepped)))
         if self.trainer.is_last_batch:  # now, since a checkpoint behind it starts the next epoch
             self._step_schedules()
@@ -200,6 +204,14 @@ class GAN(LightningModule):
             for logger in self.loggers:  # not by log(), which writes at every n-th minibatch
                 logger.log_metrics({f"train/{name}": each for name, each in noted.items()}, self.global_step)
 
+    def _weight(self, count: int) -> float:
+        """Of this device's mean in that of all devices: its examples by their mean number."""
+        # Only an epoch's last minibatch may be cut unevenly.
+        if self.trainer.world_size == 1 or not self.trainer.is_last_batch:
+            return 1.0
+        mean = self.trainer.strategy.reduce(torch.tensor(float(count), device=self.device), reduce_op="mean")
+        return count / float(mean)
+
     def _step_schedules(self) -> None:
         schedulers = self.lr_schedulers()  # one, or a list of two, or none
         for scheduler in schedulers if isinstance(schedulers, list) else [schedulers]:
@@ -210,15 +222,15 @@ class GAN(LightningModule):
         """Tell Lightning which step it is for loggers, which would count minibatches."""
         self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.global_step
 
-    def _discriminator_step(self, real: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Loss, judgement of data and of generated examples, each of shape ()."""
+    def _discriminator_step(self, real: Tensor, weight: float) -> tuple[Tensor, Tensor, Tensor]:
+        """Loss, judgement of data and of generated examples, each of shape () and weighted, see :meth:`_weight`."""
         _, optimizer = self._optimizers()
-        with torch.no_grad():
-            fake = self.generator.draw(len(real))
         with self.toggled_optimizer(optimizer):
             if len(real) == 0:  # of a last block with fewer examples than devices
                 loss = real_judgement = fake_judgement = loss_of_none(self.discriminator)
             else:
+                with torch.no_grad():
+                    fake = self.generator.draw(len(real))
                 real_outputs, fake_outputs = self.discriminator(real), self.discriminator(fake)
                 loss = self.loss.discriminator(at_least_float32(real_outputs), at_least_float32(fake_outputs))
                 real_judgement = self.loss.judgement(at_least_float32(real_outputs.detach())).mean()
@@ -226,6 +238,7 @@ class GAN(LightningModule):
                 if self.penalty is not None:
                     term = self.penalty(self.discriminator, real, fake, self.steps["discriminator"])
                     loss = loss if term is None else loss + term
+            loss, real_judgement, fake_judgement = (weight * each for each in (loss, real_judgement, fake_judgement))
             optimizer.zero_grad()
             self._backward(loss)
             with uncounted(self, optimizer):
@@ -233,14 +246,15 @@ class GAN(LightningModule):
         self.steps["discriminator"] += 1
         return loss.detach(), real_judgement.detach(), fake_judgement.detach()
 
-    def _generator_step(self, count: int) -> Tensor:
-        """Its loss, shape ()."""
+    def _generator_step(self, count: int, weight: float) -> Tensor:
+        """Its loss, shape (), weighted, see :meth:`_weight`."""
         optimizer, _ = self._optimizers()
         with self.toggled_optimizer(optimizer):
             if count == 0:
                 loss = loss_of_none(self.generator)
             else:
-                loss = self.loss.generator(at_least_float32(self.discriminator(self.generator.draw(count))))
+                outputs = self.discriminator(self.generator.draw(count))
+                loss = weight * self.loss.generator(at_least_float32(outputs))
             optimizer.zero_grad()
             self._backward(loss)
             optimizer.step()
