@@ -1,5 +1,6 @@
 """What the commands do with a trainer, a model and data."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
@@ -23,7 +25,7 @@ class Session:
     """One command's work, from the checkpoint that it starts from to the table of results.
 
     Raises:
-        UserError: if the trainer would keep weights in 16 bits.
+        UserError: if the trainer would keep weights in 16 bits, or start more processes than there are cores.
     """
 
     def __init__(self, trainer: Trainer, model: LightningModule, datamodule: LightningDataModule) -> None:
@@ -31,6 +33,13 @@ class Session:
             raise UserError(
                 f"trainer.precision (={trainer.precision}) keeps the weights in 16 bits, too few for the small sigma "
                 f"of a posterior. Choose {trainer.precision.replace('true', 'mixed')}."
+            )
+        cores = os.cpu_count() or 1
+        # Two are a rehearsal of many, on one core too.
+        if isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > max(2, cores):
+            raise UserError(
+                f"trainer.devices (={trainer.num_devices}) must not exceed the machine's processor cores (={cores}): "
+                "each device is a process."
             )
         self.trainer, self.model, self.datamodule = trainer, model, datamodule
 

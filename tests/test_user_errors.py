@@ -1,5 +1,6 @@
 """Mistakes through the whole command line: what the user sees of them, and nothing else."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,6 +61,10 @@ OPTIONS = {
         "Choose bf16-mixed."
     ),
     "--trainer.devices=0": "`Trainer(devices='0')` value is not a valid input using cpu accelerator.",
+    "--trainer.devices=1000": (
+        f"trainer.devices (=1000) must not exceed the machine's processor cores (={os.cpu_count()}): each device is a "
+        "process."
+    ),
     # file
     "--config=bbb_mnits.yaml": (
         "--config bbb_mnits.yaml: no such file and no packaged configuration has that name. "
