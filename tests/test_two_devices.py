@@ -3,172 +3,118 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
-
-import pytest
-
-SCRIPT = """
-import json, sys, warnings
 from functools import partial
-import torch
-from lightning.pytorch import Trainer, seed_everything
-from lightning_vi.datamodules import Digits
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from torch import nn
+
+from lightning_vi.estimators import Estimator, Flipout, LocalReparameterisation, WeightSampling
 from lightning_vi.modules import BayesByBackprop
 from lightning_vi.networks import MLP
-from lightning_vi.posteriors import SoftplusScale
-
-devices, sigma, out = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
-torch.set_num_threads(1)
-seed_everything(1, verbose=False)
-data = Digits(batch_size=60 // devices)
-module = BayesByBackprop(
-    partial(MLP, hidden=[16]), data.input_shape, data.target_size, posterior=SoftplusScale(sigma),
-    optimizer=partial(torch.optim.SGD, lr=0.05), draws=5,
-)
-trainer = Trainer(
-    accelerator="cpu", devices=devices, strategy="ddp" if devices > 1 else "auto", max_epochs=2, logger=False,
-    enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-)
-trainer.fit(module, data)
-train = dict(trainer.callback_metrics)
-trainer.test(module, data, verbose=False)
-metrics = {k: float(v) for k, v in {**train, **trainer.callback_metrics}.items() if k != "train/loss_step"}
-first_noise = module.model.epsilon()[:3].tolist()
-rank = trainer.global_rank
-open(f"{out}.{rank}", "w").write(json.dumps([metrics, module.model.mu.tolist(), first_noise]))
-"""
+from lightning_vi.priors import Gaussian, Prior, ScaleMixture
+from tests.devices import Noted, OneDraw, all_cases, bayes, figures, fit, gan, vae, weights, z_scores
 
 
-def run(folder: Path, devices: int, sigma: float, script: str = SCRIPT) -> list[Any]:
-    file = folder / "train.py"
-    file.write_text(script)
-    out = folder / f"out{devices}"
-    command = [sys.executable, str(file), str(devices), str(sigma), str(out)]
-    subprocess.run(command, check=True, capture_output=True, timeout=300, cwd=folder)
-    return [json.loads(Path(f"{out}.{rank}").read_text()) for rank in range(devices)]
+class Runs(NamedTuple):
+    """What one process has noted, what each of two has, and a checkpoint that two have saved inside an epoch."""
+
+    one: dict[str, Noted]
+    two: list[dict[str, Noted]]
+    inside: Path
 
 
-def test_two_processes_equal_one(tmp_path: Path) -> None:
-    (one,) = run(tmp_path, devices=1, sigma=1e-7)  # hardly any noise, so that the runs can be compared
-    two = run(tmp_path, devices=2, sigma=1e-7)
-    for metrics, mu, _ in two:
-        assert metrics == pytest.approx(one[0], rel=1e-4, abs=1e-5)
-        assert mu == pytest.approx(one[1], rel=1e-3, abs=1e-5)
-    assert two[0][1] == two[1][1]
-    assert two[0][2] != two[1][2]
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    folder = tmp_path_factory.mktemp("devices")
+    two = folder / "two" / "noted"
+    two.parent.mkdir()
+    command = [sys.executable, "-m", "tests.devices", "2", str(two)]
+    with subprocess.Popen(command, cwd=Path(__file__).parent.parent, stderr=subprocess.PIPE, text=True) as process:
+        one = all_cases(1, folder / "one")  # meanwhile
+        _, messages = process.communicate(timeout=300)
+    assert process.returncode == 0, messages
+    return Runs(one, [json.loads(Path(f"{two}.{rank}").read_text()) for rank in range(2)], two.with_name("inside.ckpt"))
 
 
-LATENTS = """
-import json, sys, warnings
-from functools import partial
-import torch
-from lightning.pytorch import Trainer, seed_everything
-from lightning_vi.datamodules import Digits, StochasticBinarisation
-from lightning_vi.modules import VAE
-from lightning_vi.networks import MLP
-
-devices, _, out = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
-torch.set_num_threads(1)
-seed_everything(1, verbose=False)
-data = Digits(batch_size=60 // devices, transform=StochasticBinarisation())
-net = partial(MLP, hidden=[16], activation=torch.nn.Tanh)
-module = VAE(data.input_shape, net, net, 3, optimizer=partial(torch.optim.SGD, lr=1e-3), draws=2000, val_draws=20)
-with torch.no_grad():  # hardly any noise, so that the runs can be compared
-    module.model.encoders[0].output.weight[3:].zero_()
-    module.model.encoders[0].output.bias[3:].fill_(-20.0)
-trainer = Trainer(
-    accelerator="cpu", devices=devices, strategy="ddp" if devices > 1 else "auto", max_epochs=2, logger=False,
-    enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-)
-trainer.fit(module, data)
-train = dict(trainer.callback_metrics)
-noise = torch.randn(3).tolist()
-weights = torch.cat([each.detach().flatten() for each in module.parameters()]).tolist()
-with torch.no_grad():  # wide enough that the importance weights have a variance
-    module.model.encoders[0].output.bias[3:].fill_(0.0)
-trainer.test(module, data, verbose=False)
-of_narrow_draws = ["train/loss_step", "val/nll", "val/nll_se"]
-scores = {**train, **trainer.callback_metrics}
-metrics = {name: float(value) for name, value in scores.items() if name not in of_narrow_draws}
-open(f"{out}.{trainer.global_rank}", "w").write(json.dumps([metrics, weights, noise]))
-"""
+@pytest.mark.parametrize("case", ["bayes", "accumulated", "vae", "gan"])
+def test_two_processes_train_the_weights_of_one(case: str, runs: Runs) -> None:
+    """KL weights, a last minibatch that leaves a device nothing and, accumulated, a last step of one minibatch."""
+    for noted in runs.two:
+        np.testing.assert_allclose(noted[case]["weights"], runs.one[case]["weights"], rtol=1e-10, atol=1e-12)
+    assert runs.two[0][case]["weights"] == runs.two[1][case]["weights"]
 
 
-# The draws of a test are wide, and those of two devices differ.
-ROOM = {"test/nll": 0.02, "test/nll_se": 0.005}
+@pytest.mark.parametrize("case", ["bayes", "accumulated", "vae", "gan"])
+def test_figures_of_an_epoch_are_those_of_one_process(case: str, runs: Runs) -> None:
+    for noted in runs.two:
+        assert noted[case]["figures"] == pytest.approx(runs.one[case]["figures"], rel=1e-6)
 
 
-def test_two_processes_train_the_latent_model_of_one(tmp_path: Path) -> None:
-    (one,) = run(tmp_path, devices=1, sigma=0.0, script=LATENTS)
-    two = run(tmp_path, devices=2, sigma=0.0, script=LATENTS)
-    for metrics, weights, _ in two:
-        for name, value in metrics.items():
-            assert value == pytest.approx(one[0][name], rel=1e-3, abs=ROOM.get(name, 1e-4)), name
-        assert weights == pytest.approx(one[1], rel=1e-3, abs=1e-4)
-    assert two[0][1] == two[1][1]
-    assert two[0][2] != two[1][2]
+# Two devices draw other latent variables.
+ROOM = {"vae": {"test/nll": 0.02, "test/nll_se": 0.005, "test/elbo": 0.02, "test/reconstruction": 0.02}}
 
 
-ADVERSARIAL = """
-import json, sys
-from functools import partial
-import torch
-from lightning.pytorch import Callback, Trainer, seed_everything
-from lightning_vi.adversarial import R1
-from lightning_vi.datamodules import Digits
-from lightning_vi.errors import UserError
-from lightning_vi.modules import GAN
-from lightning_vi.networks import MLP
-from lightning_vi.noise_priors import Gaussian
+@pytest.mark.parametrize("case", ["bayes", "vae", "gan"])
+def test_scores_of_ragged_shards_are_those_of_one_process(case: str, runs: Runs) -> None:
+    expected = runs.one[case]["scores"]
+    for noted in runs.two:
+        assert noted[case]["scores"].keys() == expected.keys()
+        for name, value in noted[case]["scores"].items():
+            room = ROOM.get(case, {}).get(name, 0.0)
+            assert value == pytest.approx(expected[name], rel=1e-6, abs=max(room, 1e-7)), name
 
-devices, _, out = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
-torch.set_num_threads(1)
-seed_everything(1, verbose=False)
-data = Digits(batch_size=60 // devices, seed=1)
-net = partial(MLP, hidden=[16])
-normalised = partial(MLP, hidden=[16], normalization=torch.nn.BatchNorm1d)
-optimizer = partial(torch.optim.Adam, lr=1e-3)
-module = GAN(
-    data.input_shape, normalised, net, Gaussian(3), penalty=R1(every=2), discriminator_steps=2, ema=0.9,
-    generator_optimizer=optimizer, discriminator_optimizer=optimizer,
-)
 
-class Noise(Callback):
-    first = None
-    def on_train_batch_start(self, *_):
-        if self.first is None:
-            state = torch.get_rng_state()
-            self.first = torch.randn(3).tolist()
-            torch.set_rng_state(state)
+@pytest.mark.parametrize(("case", "ratio"), [("bayes", 0.5), ("vae", 1.0), ("gan", 1.0)])
+def test_gradients_with_noise_of_each_devices_own_have_the_same_expectation(
+    case: str, ratio: float, runs: Runs
+) -> None:
+    """And, of weights, half the variance, since two draws are averaged; latent variables are drawn for each example."""
+    one, two = (np.array(noted[f"gradients of {case}"]["epochs"]) for noted in (runs.one, runs.two[0]))
+    assert np.abs(z_scores(one, two)).max() < 5.0
+    assert two.var(axis=0).sum() / one.var(axis=0).sum() == pytest.approx(ratio, rel=0.35)
 
-def fit(strategy):
-    noise = Noise()
-    trainer = Trainer(
-        accelerator="cpu", devices=devices, strategy=strategy, max_epochs=2, logger=False, callbacks=[noise],
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+
+@pytest.mark.parametrize("case", ["bayes", "vae", "gan"])
+def test_each_device_has_noise_of_its_own(case: str, runs: Runs) -> None:
+    assert not set(runs.two[0][case]["noise"]) & set(runs.two[1][case]["noise"])
+
+
+def test_batch_normalisation_keeps_both_networks_alike(runs: Runs) -> None:
+    first, second = (noted["normalised gan"] for noted in runs.two)
+    assert first == second
+    assert first["steps"] == runs.one["normalised gan"]["steps"] == {"generator": 21, "discriminator": 42}
+    assert "Set --trainer.strategy ddp_find_unused_parameters_true" in first["refused"]
+
+
+def test_a_checkpoint_is_written_by_one_process(runs: Runs) -> None:
+    assert [noted["bayes"]["files"] for noted in runs.two] == [1, 0]
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
+def test_one_process_goes_on_inside_an_epoch_of_two(runs: Runs) -> None:
+    module, data = bayes()
+    run = fit(module, data, callbacks=[OneDraw()], ckpt_path=runs.inside)
+    np.testing.assert_allclose(weights(module), runs.one["bayes"]["weights"], rtol=1e-10, atol=1e-12)
+    assert figures(run) == pytest.approx(runs.one["bayes"]["figures"], rel=1e-6)
+
+
+@pytest.mark.parametrize("prior", [Gaussian(), ScaleMixture()], ids=repr)
+@pytest.mark.parametrize("estimator", [WeightSampling(), LocalReparameterisation(), Flipout()], ids=repr)
+def test_weights_have_means_and_standard_deviations_to_share_and_nothing_else(
+    prior: Prior, estimator: Estimator
+) -> None:
+    """DDP broadcasts all buffers at each step, and reduces the gradients of all parameters."""
+    module = BayesByBackprop(partial(MLP, hidden=[8]), (4,), 3, prior=prior, estimator=estimator)
+    assert list(module.buffers()) == []
+    assert sorted(name for name, _ in module.named_parameters()) == ["model.mu", "model.rho"]
+
+
+@pytest.mark.parametrize("module", [vae()[0], gan()[0]], ids=lambda each: type(each).__name__)
+def test_latent_models_and_generators_share_the_place_where_they_start(module: nn.Module) -> None:
+    assert {name.rpartition(".")[2]: each.numel() for name, each in module.named_buffers()} in (
+        {"offset": 64},
+        {"offset": 64, "n_averaged": 1},
     )
-    trainer.fit(module, data)
-    return trainer, noise.first
-
-try:
-    fit("ddp")
-    message = ""
-except UserError as error:
-    message = str(error)
-trainer, noise = fit("ddp_find_unused_parameters_true")
-weights = torch.cat([each.detach().flatten() for each in module.parameters()]).tolist()
-figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
-trainer.test(module, data, verbose=False)
-figures |= {name: float(value) for name, value in trainer.callback_metrics.items()}
-open(f"{out}.{trainer.global_rank}", "w").write(json.dumps([figures, weights, noise, message, module.steps]))
-"""
-
-
-def test_two_processes_keep_both_networks_of_a_gan_alike(tmp_path: Path) -> None:
-    first, second = run(tmp_path, devices=2, sigma=0.0, script=ADVERSARIAL)
-    assert first[1] == second[1]
-    assert first[0] == pytest.approx(second[0])
-    assert first[2] != second[2]
-    assert "Set --trainer.strategy ddp_find_unused_parameters_true" in first[3]
-    assert first[4] == second[4] == {"generator": 21, "discriminator": 42}
