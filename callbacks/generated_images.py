@@ -72,7 +72,8 @@ class GeneratedImages(Callback):
         with evaluating(module):
             images = generated(model, count)
         for name, value in measure.measure(images).scores().items():
-            module.log(f"{split}/{name}", value, rank_zero_only=True)
+            # Nothing is reduced for rank zero alone; without sync_dist Lightning would warn of it.
+            module.log(f"{split}/{name}", value, rank_zero_only=True, sync_dist=True)
 
     def _measure(self, trainer: Trainer, split: str) -> ImageScores:
         if split not in self._measures:

@@ -222,14 +222,22 @@ def gan_of_own_noise(devices: int, file: Path) -> Noted:
     """With batch normalisation, which needs more than one example on each device."""
     normalised = partial(MLP, hidden=[16], normalization=nn.BatchNorm1d)
     module, data = gan(devices, 60, noise=Gaussian(3), generator=normalised, discriminator_steps=2)
-    refused = ""
-    if devices > 1:
-        try:
-            fit(module, data, devices, strategy="ddp")
-        except UserError as error:
-            refused = str(error)
+    plain: dict[str, Any] = {"strategy": "ddp"} if devices > 1 else {"precision": "bf16-true"}
+    refused = [
+        refusal(lambda: fit(*gan(devices), devices, **plain)),
+        refusal(lambda: fit(*gan(devices, generator=normalised), devices)),
+    ]
     run = fit(module, data, devices)
     return {"figures": figures(run), "weights": weights(module), "steps": module.steps, "refused": refused}
+
+
+def refusal(action: Callable[[], object]) -> str:
+    """What the user is told."""
+    try:
+        action()
+    except UserError as error:
+        return str(error)
+    raise AssertionError
 
 
 def gradients(module: LightningModule, data: Digits, devices: int = 1, **options: Any) -> Noted:

@@ -86,7 +86,8 @@ def test_batch_normalisation_keeps_both_networks_alike(runs: Runs) -> None:
     first, second = (noted["normalised gan"] for noted in runs.two)
     assert first == second
     assert first["steps"] == runs.one["normalised gan"]["steps"] == {"generator": 21, "discriminator": 42}
-    assert "Set --trainer.strategy ddp_find_unused_parameters_true" in first["refused"]
+    assert "Set --trainer.strategy ddp_find_unused_parameters_true" in first["refused"][0]
+    assert "one example cannot be normalised (examples of the last one: 1; devices: 2)" in first["refused"][1]
 
 
 def test_a_checkpoint_is_written_by_one_process(runs: Runs) -> None:
