@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import adversarial, latent, step, training
+from benchmarks import adversarial, cost_model, devices, draws, ensemble, latent, memory, step, training
 from benchmarks.pairs import Row, commit, device
 from lightning_vi.allocator import keep_freed_memory
 
@@ -32,6 +32,10 @@ Device: {device}. Commit: {commit}.
 - A variational autoencoder's step (Burda's net, 100 bits, fused Adam): the reference is the same step written by hand.
   Its test likelihood: the reference is the decoder's matrix products alone, the limit of any implementation.
 - A GAN's iteration: a step of each network of gan_mnist.yaml, 100 images; `fit` against a plain loop.
+- Several draws, several networks: the way that the package chooses against the other one, or against what cannot be
+  saved. Memory and the cost model: measured against a bound or against what docs/scaling.md predicts; megabytes or bytes
+  where the name says so.
+- Two processes: the fastest of 20 blocks of 5 steps of each kind, since all cores take part.
 
 | what | size | ours, ms | reference, ms | ratio | at most |
 |---|---|---|---|---|---|
@@ -45,6 +49,8 @@ def main() -> None:
     keep_freed_memory()
     rows: list[Row] = step.rows(10 if quick else 100) + latent.rows(10 if quick else 100)
     rows += adversarial.rows(2 if quick else 7) + training.rows(1 if quick else 5)
+    rows += draws.rows(10 if quick else 40) + ensemble.rows(10 if quick else 40)
+    rows += cost_model.rows(5 if quick else 30) + memory.rows(2) + list(devices.rows(3 if quick else 20))
     lines = [
         f"| {row.name} | {row.size} | {row.ours:.2f} | {row.reference:.2f} | {row.ratio:.2f} | {row.bound or ''} |"
         for row in rows

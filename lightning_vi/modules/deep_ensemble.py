@@ -159,8 +159,8 @@ class DeepEnsemble(SupervisedModule):
         if self.mean_field is not None and isinstance(self.networks, BayesianModule):
             draw = self.networks.draw(self._epsilon(self.networks, self.networks.noise))
             outputs = self.networks(inputs, draw.weights)
-            share = self.mean_field.weighting(batch_idx, epoch.batches)
-            kl = draw.kl * (share * epoch.batches / epoch.examples / self.members)
+            share = epoch.share(self.mean_field.weighting, batch_idx)
+            kl = draw.kl * (share * epoch.scale / epoch.examples / self.members)
         else:
             outputs = self.networks(inputs)
         if inputs.dim() == len(self.input_shape) + 2:  # each member has examples of its own
