@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import torch
+import torch._dynamo
 
 from benchmarks import adversarial, cost_model, devices, draws, ensemble, latent, memory, step, training
 from benchmarks.pairs import Row, commit, device
@@ -33,7 +34,7 @@ Device: {device}. Commit: {commit}.
   Its test likelihood: the reference is the decoder's matrix products alone, the limit of any implementation.
 - A GAN's iteration: a step of each network of gan_mnist.yaml, 100 images; `fit` against a plain loop.
 - Several draws, several networks: the way that the package chooses against the other one, or against what cannot be
-  saved. Memory and the cost model: measured against a bound or against what docs/scaling.md predicts; megabytes or bytes
+  saved. Memory and the cost model: measured against a bound or what docs/scaling.md predicts; megabytes or bytes
   where the name says so.
 - Two processes: the fastest of 20 blocks of 5 steps of each kind, since all cores take part.
 
@@ -46,6 +47,8 @@ def main() -> None:
     """See the module."""
     quick = "--quick" in sys.argv[1:]
     torch.set_num_threads(1)
+    # By default PyTorch gives up compiling a function for the ninth kind of arguments, and no figure would tell.
+    torch._dynamo.config.recompile_limit = 64
     keep_freed_memory()
     rows: list[Row] = step.rows(10 if quick else 100) + latent.rows(10 if quick else 100)
     rows += adversarial.rows(2 if quick else 7) + training.rows(1 if quick else 5)

@@ -58,9 +58,9 @@ def peak_bytes(prior: str, optimizer: str) -> float:
 def rows(repeats: int) -> list[Row]:
     """Measured against predicted."""
     result = []
-    for name, predicted in BYTES.items():
+    for name, expected in BYTES.items():
         measured = peak_bytes(*name.split(", "))
-        result.append(Row(f"bytes per weight, {name}, against the model", "5000-5000", measured, predicted))
+        result.append(Row(f"bytes per weight, {name}, against the model", "5000-5000", measured, expected))
     steps: dict[str, Callable[[], None]] = {}
     sizes = [(units, examples) for units in (400, 1200) for examples in (32, 128, 512)]
     for units, examples in sizes:
