@@ -44,6 +44,30 @@ def test_compiled_and_eager_agree(prior: Prior, posterior: FactorisedGaussian) -
     torch.testing.assert_close(compiled_gradients, gradients, rtol=1e-4, atol=1e-5)
 
 
+@needs_compiler
+@pytest.mark.parametrize(("prior", "posterior"), SETUPS)
+def test_an_adam_step_under_bfloat16_products(prior: Prior, posterior: FactorisedGaussian) -> None:
+    """mu, rho, draw and complexity stay in float32: only the products are rounded, compiled or not."""
+    models = []
+    for compile_draws, dtype in ((True, torch.bfloat16), (False, torch.bfloat16), (False, None)):
+        torch.manual_seed(0)
+        model = BayesianModule(nn.Sequential(nn.Linear(50, 30), nn.Linear(30, 3)), prior, posterior, seed=1)
+        assert not compile_draws or model.compile_draws()
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-2, fused=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=dtype is not None):
+            draw = model.draw()
+            assert all(weight.dtype == torch.float32 for weight in draw.weights.values())
+            outputs = model(torch.linspace(-1, 1, 200).view(4, 50), draw.weights)
+            assert outputs.dtype == (dtype or torch.float32)
+            (outputs.float().square().sum() + 1e-3 * draw.kl).backward()
+        optimizer.step()
+        models.append(model)
+    for name in ("mu", "rho"):
+        fast, eager, single = (getattr(model, name).detach() for model in models)
+        torch.testing.assert_close(fast, eager, rtol=0, atol=2e-5)
+        torch.testing.assert_close(eager, single, rtol=0, atol=2e-4)
+
+
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(function: object) -> None:
         raise RuntimeError("No working C++ compiler found\nwith a long explanation")

@@ -35,6 +35,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def few_draws(config: str) -> list[str]:
+    if config.startswith("ensemble"):
+        return ["--model.mean_field.draws=2", "--model.mean_field.val_draws=2"]
     return ["--model.draws=2", "--model.val_draws=2"] if config.startswith(("bbb", "vae", "iwae")) else []
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from lightning_vi.bayesian import BayesianModule
 from lightning_vi.posteriors import FactorisedGaussian, SoftplusScale, SoftplusVariance
 from lightning_vi.priors import Gaussian, Prior, ScaleMixture
 from lightning_vi.reparameterisation import draw_and_price
@@ -80,3 +81,31 @@ def test_the_gradient_without_reparameterisation_is_wrong() -> None:
     for gradient, truth in ((by_mu, 2 * mean), (by_rho, 2 * scale * slope)):
         assert abs(gradient.mean() - truth) < 5 * gradient.std() / size**0.5
         assert truth > 20 * gradient.std() / size**0.5  # so that 0 would not pass
+
+
+@pytest.mark.parametrize("prior", PRIORS)
+def test_a_loss_scale_changes_no_gradient_and_skips_what_overflows(prior: Prior) -> None:
+    """As under 16-mixed: the complexity's gradient is scaled with the rest, and an infinite one reaches the scaler."""
+    model = BayesianModule(torch.nn.Linear(4, 3), prior, seed=3)
+    inputs = torch.randn(5, 4)
+
+    def loss() -> Tensor:
+        draw = model.draw(model.epsilon(model.noise.evaluation()))
+        outputs: Tensor = model(inputs, draw.weights)
+        return outputs.square().mean() + 0.1 * draw.kl
+
+    plain = torch.autograd.grad(loss(), [model.mu, model.rho])
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**16)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scaler.scale(loss()).backward()
+    scaler.unscale_(optimizer)
+    torch.testing.assert_close((model.mu.grad, model.rho.grad), plain)
+
+    scaler.update()
+    before = model.mu.detach().clone()
+    optimizer.zero_grad()
+    scaler.scale(loss() * float("inf")).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    assert torch.equal(model.mu, before)
+    assert scaler.get_scale() == 2.0**15
