@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import torch
-import torch._dynamo
 
 from benchmarks import adversarial, cost_model, devices, draws, ensemble, latent, memory, step, training
 from benchmarks.pairs import Row, commit, device
@@ -47,8 +46,6 @@ def main() -> None:
     """See the module."""
     quick = "--quick" in sys.argv[1:]
     torch.set_num_threads(1)
-    # By default PyTorch gives up compiling a function for the ninth kind of arguments, and no figure would tell.
-    torch._dynamo.config.recompile_limit = 64
     keep_freed_memory()
     rows: list[Row] = step.rows(10 if quick else 100) + latent.rows(10 if quick else 100)
     rows += adversarial.rows(2 if quick else 7) + training.rows(1 if quick else 5)

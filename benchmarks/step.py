@@ -39,9 +39,15 @@ def deterministic(units: int, x: torch.Tensor, y: torch.Tensor) -> Callable[[], 
 
 
 def bayesian(
-    units: int, x: torch.Tensor, y: torch.Tensor, prior: Prior, compiled: bool = True, optimizer: Optimizer = SGD
+    units: int,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    prior: Prior,
+    compiled: bool = True,
+    optimizer: Optimizer = SGD,
+    bfloat16: bool = False,
 ) -> Callable[[], None]:
-    """The same on the negative ELBO, the value of the complexity term included."""
+    """The same on the negative ELBO, the value of the complexity term included; or as bf16-mixed runs it."""
     model = BayesianModule(MLP((784,), 10, [units, units]), prior, SoftplusScale())
     if compiled and not model.compile_draws():
         raise RuntimeError("the loops could not be compiled")
@@ -50,7 +56,9 @@ def bayesian(
 
     def step() -> None:
         steps.zero_grad()
-        negative_elbo(estimator(model, x), likelihood, y, 1 / 391, epoch).loss.backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            loss = negative_elbo(estimator(model, x), likelihood, y, 1 / 391, epoch).loss
+        loss.backward()
         steps.step()
 
     return step

@@ -23,4 +23,9 @@ def keep_freed_memory() -> bool:
     if sys.platform != "linux" or any(variable in os.environ for variable in _VARIABLES):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and all(mallopt(option, _BYTES) == 1 for option in (_TRIM_THRESHOLD, _MMAP_THRESHOLD))
+    if mallopt is None:
+        return False
+    # Older versions refuse more than 32 MB. Without any, the other threshold would make things worse.
+    if not any(mallopt(_MMAP_THRESHOLD, size) == 1 for size in (_BYTES, 32 << 20)):
+        return False
+    return bool(mallopt(_TRIM_THRESHOLD, _BYTES) == 1)

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import vmap
 
 from lightning_vi.errors import UserError
+from lightning_vi.functional.side_by_side import SideBySide
 from lightning_vi.noise import NoiseStream
 from lightning_vi.posteriors import FactorisedGaussian, SoftplusVariance
 from lightning_vi.priors import Gaussian, Prior
@@ -89,6 +89,7 @@ class BayesianModule(nn.Module):
         self.posterior = SoftplusVariance() if posterior is None else posterior
         self.noise = NoiseStream(int(torch.randint(2**32, ())) if seed is None else seed)
         self.compiled = False
+        self._side_by_side = SideBySide()
 
         chosen = _random_parameters(self.net, bayesian)
         self._shapes = {name: parameter.shape for name, parameter in chosen.items()}
@@ -155,7 +156,11 @@ class BayesianModule(nn.Module):
 
     def sample(self, noise: NoiseStream | None = None) -> dict[str, Tensor]:
         """Weights alone, from the next noise of a stream (by default the module's own), for prediction."""
-        return self.split(only_kept(self.mu + self.posterior.sigma(self.rho) * self.epsilon(noise), self.kept))
+        return self.at(self.epsilon(noise))
+
+    def at(self, epsilon: Tensor) -> dict[str, Tensor]:
+        """The weights mu + sigma epsilon alone; epsilon has shape (n,)."""
+        return self.split(only_kept(self.mu + self.posterior.sigma(self.rho) * epsilon, self.kept))
 
     def mean(self) -> dict[str, Tensor]:
         """The posterior mean as weights."""
@@ -189,7 +194,7 @@ class BayesianModule(nn.Module):
         remaining, results = iter(draws), []
         while some := list(islice(remaining, at_once)):
             stacked = {name: torch.stack([weights[name] for weights in some]) for name in some[0]}
-            results.append(vmap(lambda weights: self(inputs, weights), randomness="different")(stacked))
+            results.append(self._side_by_side(lambda weights: self(inputs, weights), stacked))
         return torch.cat(results)
 
     def _at_once(self, count: int, device: torch.device) -> int:

@@ -199,10 +199,9 @@ def test_many_draws_of_a_small_network_run_side_by_side(count: int, side_by_side
     "net",
     [
         nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)),
-        nn.Sequential(nn.RNN(3, 3)),
         nn.Linear(200, 200),
     ],
-    ids=["buffers", "recurrent", "large"],
+    ids=["buffers", "large"],
 )
 def test_networks_whose_draws_run_one_after_another(net: nn.Module) -> None:
     model = BayesianModule(net)

@@ -58,14 +58,11 @@ def _run(part: str, out: Path, device: str, quick: bool, seconds: float, source:
 
 def _run_on_device(part: str, report: Report, quick: bool, seconds: float) -> None:
     import torch
-    import torch._dynamo
 
     from benchmarks import pairs
     from benchmarks.gpu.plan import Plan
     from lightning_vi.quiet import quiet
 
-    # By default PyTorch gives up compiling a function for the ninth kind of arguments, and no figure would tell.
-    torch._dynamo.config.recompile_limit = 64
     device = torch.device(report.device, 0) if report.device == "cuda" else torch.device("cpu")
     if device.type == "cuda":
         report.device = f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"

@@ -12,6 +12,11 @@ R = TypeVar("R")
 
 @cache
 def _compile(function: Callable[..., object]) -> Callable[..., object]:
+    from torch import _dynamo  # takes seconds
+
+    # All models of a process share one compiled function, which makes a version for each kind of prior, posterior and
+    # shapes; by default PyTorch gives up at the ninth.
+    _dynamo.config.recompile_limit = max(64, _dynamo.config.recompile_limit)
     return torch.compile(function)
 
 

@@ -2,8 +2,8 @@
 
 A counter-based generator has no hidden state: number i of draw t in stream r of seed s is a pure function of
 (s, r, t, i). Draws can therefore be repeated, ranks told apart, and a resumed run continued, by keeping three
-integers. It is written in torch operations, so that ``torch.compile`` turns it into one vectorised loop, and it
-gives the same bits on every device.
+integers. It is written in torch operations, so that ``torch.compile`` turns it into one vectorised loop. The
+random words are the same on every device; the normal numbers agree up to the rounding of logarithm, cosine and sine.
 
 References:
     Salmon, Moraes, Dror and Shaw (2011), Parallel random numbers: as easy as 1, 2, 3. SC '11. Seven rounds pass

@@ -98,8 +98,10 @@ class BayesByBackprop(SupervisedModule):
     def on_fit_start(self) -> None:
         """Compile the loops over the weights where that pays."""
         if self.compile_draws is not False:
-            draws = self.trainer.estimated_stepping_batches * self.estimator.samples
-            compile_where_it_pays(self.model, draws, always=self.compile_draws is True)
+            always = self.compile_draws is True
+            compile_where_it_pays(
+                self.model, self.trainer, self.estimator.samples, always, " (compile: false does not)"
+            )
 
     def objective(self, batch: Batch, batch_idx: int, epoch: Epoch) -> Objective:
         """The negative ELBO's part of a minibatch. See :func:`negative_elbo`."""

@@ -124,9 +124,7 @@ class DeepEnsemble(SupervisedModule):
         self.networks: StackedNetworks | BayesianModule = stacked
         if mean_field is not None:
             self.networks = BayesianModule(stacked, mean_field.prior, mean_field.posterior, seed=seeds[0])
-            self.register_buffer("seeds", torch.tensor(seeds))
-
-    seeds: Tensor
+        self.seeds = seeds  # of the members' weight noise; no tensor, which a GPU would have to be asked for
 
     @property
     def weights(self) -> int:
@@ -136,7 +134,7 @@ class DeepEnsemble(SupervisedModule):
     def setup(self, stage: str) -> None:
         """Ask the datamodule for examples of each member's own, and give every device training noise of its own."""
         if isinstance(self.networks, BayesianModule):
-            self.seeds.copy_(self.trainer.strategy.broadcast(self.seeds))
+            self.seeds = self.trainer.strategy.broadcast(self.seeds)
             self.networks.noise.stream = self.global_rank
         if self.own_orders:
             datamodule = self.trainer.datamodule  # type: ignore[attr-defined]  # set at run time
@@ -147,10 +145,23 @@ class DeepEnsemble(SupervisedModule):
                 )
             datamodule.orders = self.members
 
+    def teardown(self, stage: str) -> None:
+        """Leave the datamodule as it was."""
+        if self.own_orders:
+            self.trainer.datamodule.orders = 1  # type: ignore[attr-defined]  # set at run time
+
     def on_fit_start(self) -> None:
         """Compile the loops over the weights where that pays."""
         if isinstance(self.networks, BayesianModule):
-            compile_where_it_pays(self.networks, self.trainer.estimated_stepping_batches)
+            compile_where_it_pays(self.networks, self.trainer)
+
+    def get_extra_state(self) -> dict[str, list[int]]:
+        """The seeds of the members' weight noise, to go on with their draws on resume."""
+        return {"seeds": self.seeds}
+
+    def set_extra_state(self, state: dict[str, list[int]]) -> None:
+        """See :meth:`get_extra_state`."""
+        self.seeds = state["seeds"]
 
     def objective(self, batch: Batch, batch_idx: int, epoch: Epoch) -> Objective:
         """The minibatch's part of the mean NLL or of the negative ELBO, averaged over members."""
@@ -188,7 +199,7 @@ class DeepEnsemble(SupervisedModule):
             return outputs.unsqueeze(1)
         noise, results = self.networks.noise.evaluation(), []
         for _ in range(self.mean_field.draws if draws is None else draws):
-            weights = self.networks.draw(self._epsilon(self.networks, noise)).weights
+            weights = self.networks.at(self._epsilon(self.networks, noise))
             results.append(self.networks(inputs, weights))
         return torch.stack(results, dim=1)
 
@@ -206,7 +217,7 @@ class DeepEnsemble(SupervisedModule):
     def _epsilon(self, model: BayesianModule, noise: NoiseStream) -> Tensor:
         """The next noise of all members, each from a stream of its own, in the order of the stacked weights."""
         size = model.mu.numel() // self.members
-        streams = (replace(noise, seed=seed) for seed in self.seeds.tolist())
+        streams = (replace(noise, seed=seed) for seed in self.seeds)
         each = torch.stack([s.normal(size, model.mu.device, model.mu.dtype, model.compiled) for s in streams])
         noise.position += 1
         return torch.cat([piece.flatten() for piece in each.split(self._sizes, dim=1)])

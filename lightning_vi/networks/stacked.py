@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import functional_call
 
 from lightning_vi.errors import UserError
+from lightning_vi.functional.side_by_side import ONE_BY_ONE, SideBySide
 
 # On a processor one product of stacked matrices gains over several products only where these are small: 0.5 of the
 # time with 32 hidden units, nothing with 400. On a GPU it fills what one network leaves idle.
@@ -24,7 +25,7 @@ class StackedNetworks(nn.Module):
         input_dims: Number of dimensions of one input, without the batch.
 
     Raises:
-        UserError: If the networks differ in more than the values of their parameters and buffers.
+        UserError: If the networks differ in their layers, their parameters' shapes, or in which are trained.
 
     Attributes:
         batched: Whether the networks run as one, by `torch.func.vmap`; by default that is decided by the device and
@@ -35,8 +36,12 @@ class StackedNetworks(nn.Module):
         super().__init__()
         first = networks[0]
         if any(_signature(network) != _signature(first) for network in networks):
-            raise UserError("StackedNetworks: the networks must be of one architecture, but their parameters differ.")
-        self.members, self.input_dims, self.batched = len(networks), input_dims, None
+            raise UserError(
+                "StackedNetworks: the networks must be of one architecture, but their layers or parameters differ."
+            )
+        self.members, self.input_dims = len(networks), input_dims
+        self.batched: bool | None = None
+        self._side_by_side = SideBySide()
         # In a tuple, so that it is no submodule: it has no values of its own.
         self._skeleton = (copy.deepcopy(first).to("meta"),)
         parameters = [dict(network.named_parameters()) for network in networks]
@@ -47,8 +52,6 @@ class StackedNetworks(nn.Module):
         for name in buffers[0]:
             self.register_buffer(_key(name), torch.stack([member[name] for member in buffers]))
         self._places = _places(first)
-
-    batched: bool | None
 
     def extra_repr(self) -> str:
         """The line that ``repr`` adds."""
@@ -65,23 +68,15 @@ class StackedNetworks(nn.Module):
         values = {place: getattr(self, _key(name)) for place, name in self._places.items()}
         own = inputs.dim() == self.input_dims + 2
 
-        def run(member: dict[str, Tensor], own_inputs: Tensor) -> Tensor:
+        def run(member: dict[str, Tensor], own_inputs: Tensor = inputs) -> Tensor:
             outputs: Tensor = functional_call(network, member, (own_inputs,), tie_weights=False)
             return outputs
 
         batched = self.batched
         if batched is None:
             batched = inputs.device.type == "cuda" or self.weights <= BATCHED_BELOW
-        if batched:
-            stacked: Tensor = vmap(run, (0, 0 if own else None), randomness="different")(values, inputs)
-            return stacked
-        parts = {name: value.unbind() for name, value in values.items()}
-        return torch.stack(
-            [
-                run({name: part[number] for name, part in parts.items()}, inputs[number] if own else inputs)
-                for number in range(self.members)
-            ]
-        )
+        side_by_side = self._side_by_side if batched else ONE_BY_ONE
+        return side_by_side(run, values, inputs if own else None)
 
     @torch.no_grad()
     def member(self, number: int) -> nn.Module:
@@ -111,5 +106,7 @@ def _places(network: nn.Module) -> dict[str, str]:
     }
 
 
-def _signature(network: nn.Module) -> list[tuple[str, torch.Size]]:
-    return [(name, value.shape) for name, value in [*network.named_parameters(), *network.named_buffers()]]
+def _signature(network: nn.Module) -> tuple[str, list[tuple[str, torch.Size, bool]]]:
+    """What networks that share their code must have in common: layers, shapes, and which parameters are trained."""
+    values = [*network.named_parameters(), *network.named_buffers()]
+    return repr(network), [(name, value.shape, value.requires_grad) for name, value in values]

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_vi.__main__ import main
 from lightning_vi.bayesian import BayesianModule
+from lightning_vi.datamodules import Digits
 from lightning_vi.errors import UserError
 from lightning_vi.likelihoods import Gaussian
 from lightning_vi.modules import BayesByBackprop, DeepEnsemble, MeanField, PointEstimate
@@ -240,10 +241,40 @@ def test_bayesian_members_are_the_runs_of_their_seeds(
             stacked, single = module.networks.split(ours), alone.model.split(theirs)
             for name, value in single.items():
                 torch.testing.assert_close(stacked[name.replace(".", "/")][member], value, rtol=1e-4, atol=1e-5)
-        assert int(together["seeds"][member]) == alone.model.noise.seed
+        assert together["_extra_state"]["seeds"][member] == alone.model.noise.seed
         x = torch.rand(5, 1, 8, 8)
         predicted = module.eval().single_predictives(x, module.predictive(x))[member].probabilities
         torch.testing.assert_close(predicted, alone.eval().predictive(x).probabilities, rtol=1e-3, atol=1e-4)
+
+
+def test_the_datamodule_is_left_as_it_was() -> None:
+    seed_everything(1, verbose=False)
+    digits = Digits(batch_size=64)
+    for module in (DeepEnsemble(NET, (1, 8, 8), 10, members=2, own_orders=True), PointEstimate(NET, (1, 8, 8), 10)):
+        trainer().fit(module, datamodule=digits)
+    assert digits.orders == 1
+
+
+def test_bayesian_members_resume_to_the_bit(tmp_path: Path) -> None:
+    def module() -> DeepEnsemble:
+        return ensemble(mean_field=MeanField(), optimizer=partial(torch.optim.Adam, lr=0.01))
+
+    loader, whole, first, second = (
+        DataLoader(data(), 5),
+        trainer(max_epochs=4),
+        trainer(max_epochs=2),
+        trainer(max_epochs=4),
+    )
+    whole.fit(uninterrupted := module(), loader)
+    first.fit(module(), loader)
+    first.save_checkpoint(tmp_path / "half.ckpt")
+    seed_everything(7, verbose=False)
+    resumed = DeepEnsemble(NET, (4,), 2, 3, mean_field=MeanField(), optimizer=partial(torch.optim.Adam, lr=0.01))
+    second.fit(resumed, loader, ckpt_path=tmp_path / "half.ckpt", weights_only=True)
+    for name, value in uninterrupted.state_dict().items():
+        if isinstance(value, Tensor):
+            assert torch.equal(resumed.state_dict()[name], value), name
+    assert resumed.seeds == uninterrupted.seeds
 
 
 def test_own_orders_need_a_datamodule_that_gives_them() -> None:

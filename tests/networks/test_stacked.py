@@ -62,9 +62,9 @@ def test_small_networks_run_as_one_and_large_ones_do_not(monkeypatch: pytest.Mon
     def refused(*arguments: object, **options: object) -> None:
         raise AssertionError("as one")
 
-    monkeypatch.setattr("lightning_vi.networks.stacked.vmap", refused)
+    monkeypatch.setattr("lightning_vi.functional.side_by_side.vmap", refused)
     StackedNetworks([MLP((784,), 10, [400]) for _ in range(2)], 1)(torch.zeros(1, 784))
-    with pytest.raises(AssertionError, match="as one"):
+    with pytest.warns(UserWarning, match="as one"):
         StackedNetworks(networks("mlp"), 1)(torch.zeros(1, 4))
 
 
@@ -84,6 +84,15 @@ def test_copies_are_whole() -> None:
     assert stacked.weights == sum(p.numel() for p in networks("mlp")[0].parameters())
 
 
-def test_networks_of_two_architectures_are_refused() -> None:
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (nn.Linear(4, 2), nn.Linear(4, 3)),
+        (nn.Sequential(nn.Linear(4, 2), nn.ReLU()), nn.Sequential(nn.Linear(4, 2), nn.Tanh())),
+        (nn.Linear(4, 2), nn.Linear(4, 2).requires_grad_(False)),
+    ],
+    ids=["shapes", "layers", "frozen"],
+)
+def test_networks_of_two_architectures_are_refused(first: nn.Module, second: nn.Module) -> None:
     with pytest.raises(UserError, match="must be of one architecture"):
-        StackedNetworks([nn.Linear(4, 2), nn.Linear(4, 3)], 1)
+        StackedNetworks([first, second], 1)
