@@ -1,10 +1,10 @@
-"""The cost model of docs/scaling.md against measurements: time and memory of a Bayes by Backprop step.
+"""The cost model of docs/scaling.md against measurements: what a Bayes by Backprop step adds, in time and memory.
 
-    time = weights x (S x examples x A + S x DRAW + UPDATE),      memory = weights x bytes,
+    time = that of a deterministic step + weights x ADDED,      memory = weights x bytes,
 
-with two figures taken from one size, 784-1200-1200-10 with 128 examples, one draw and SGD: the nanoseconds A that a
-deterministic step takes for a weight and an example, and those that a draw and the update of two numbers instead of
-one add for a weight. All other sizes are predicted.
+with one figure taken from one size, 784-1200-1200-10 with 128 examples, one draw and SGD: the nanoseconds that a draw,
+its gradients and the update of two numbers instead of one add for a weight, whatever the minibatch. The others are
+predicted.
 """
 
 import subprocess
@@ -71,14 +71,12 @@ def rows(repeats: int) -> list[Row]:
         steps[f"{units} {examples} deterministic"] = deterministic(units, x, y)
         steps[f"{units} {examples} Bayesian"] = bayesian(units, x, y, Gaussian(1.0))
     times = alternate(steps, repeats)
-    base, extra = times["1200 128 deterministic"], times["1200 128 Bayesian"] - times["1200 128 deterministic"]
+    extra = times["1200 128 Bayesian"] - times["1200 128 deterministic"]
     weights = {units: 785 * units + (units + 1) * units + (units + 1) * 10 for units in (400, 1200)}
     for units, examples in sizes:
-        if (units, examples) == (1200, 128):  # which the figures are taken from
+        if (units, examples) == (1200, 128):  # which the figure is taken from
             continue
-        share = weights[units] / weights[1200]
-        predicted = share * (base * examples / 128 + extra)
-        measured = times[f"{units} {examples} Bayesian"]
+        predicted = times[f"{units} {examples} deterministic"] + extra * weights[units] / weights[1200]
         name = f"BBB step, {examples} examples, against the model"
-        result.append(Row(name, f"784-{units}-{units}-10", measured, predicted))
+        result.append(Row(name, f"784-{units}-{units}-10", times[f"{units} {examples} Bayesian"], predicted))
     return result

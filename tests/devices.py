@@ -20,10 +20,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_vi.adversarial import R1
+from lightning_vi.bayesian import BayesianModule
 from lightning_vi.checkpoint_io import WholeFileCheckpointIO
 from lightning_vi.datamodules import Digits, StochasticBinarisation
 from lightning_vi.errors import UserError
-from lightning_vi.modules import GAN, VAE, BayesByBackprop
+from lightning_vi.modules import GAN, VAE, BayesByBackprop, DeepEnsemble, MeanField
 from lightning_vi.networks import MLP
 from lightning_vi.noise_priors import Gaussian
 from lightning_vi.posteriors import SoftplusScale
@@ -46,8 +47,9 @@ class OneDraw(Callback):
     """Gives every minibatch of every device the same weight noise."""
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        assert isinstance(pl_module, BayesByBackprop)
-        pl_module.model.noise.stream = pl_module.model.noise.position = 0
+        model = pl_module.networks if isinstance(pl_module, DeepEnsemble) else pl_module.model
+        assert isinstance(model, BayesianModule)
+        model.noise.stream = model.noise.position = 0
 
 
 class Gradients(Callback):
@@ -200,6 +202,22 @@ def bayes_accumulated(devices: int, file: Path) -> Noted:
     return {"figures": figures(run), "weights": weights(module)}
 
 
+def ensemble_of_one_draw(devices: int, file: Path) -> Noted:
+    """Each member with posterior and minibatches of its own."""
+    torch.manual_seed(1)
+    data = Digits(batch_size=BLOCK // devices, eval_batch_size=70, seed=1)
+    mean_field = MeanField(posterior=SoftplusScale(0.05), weighting=Geometric(), draws=5)
+    optimizer = partial(torch.optim.SGD, lr=0.2, momentum=0.5)
+    net = partial(MLP, hidden=[16])
+    module = DeepEnsemble(
+        net, data.input_shape, data.target_size, 2, mean_field=mean_field, own_orders=True, optimizer=optimizer
+    )
+    run = fit(module, data, devices, callbacks=[OneDraw()])
+    noted = {"figures": figures(run), "weights": weights(module)}
+    run.test(module, data, verbose=False)
+    return noted | {"scores": figures(run)}
+
+
 def vae_of_narrow_draws(devices: int, file: Path) -> Noted:
     module, data = vae(devices)
     run = fit(module, data, devices, limit_val_batches=0)
@@ -250,6 +268,7 @@ def gradients(module: LightningModule, data: Digits, devices: int = 1, **options
 CASES: dict[str, Callable[[int, Path], Noted]] = {
     "bayes": bayes_of_one_draw,
     "accumulated": bayes_accumulated,
+    "ensemble": ensemble_of_one_draw,
     "vae": vae_of_narrow_draws,
     "gan": gan_of_one_noise,
     "normalised gan": gan_of_own_noise,

@@ -39,7 +39,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return Runs(one, [json.loads(Path(f"{two}.{rank}").read_text()) for rank in range(2)], two.with_name("inside.ckpt"))
 
 
-@pytest.mark.parametrize("case", ["bayes", "accumulated", "vae", "gan"])
+@pytest.mark.parametrize("case", ["bayes", "accumulated", "ensemble", "vae", "gan"])
 def test_two_processes_train_the_weights_of_one(case: str, runs: Runs) -> None:
     """KL weights, a last minibatch that leaves a device nothing and, accumulated, a last step of one minibatch."""
     for noted in runs.two:
@@ -47,7 +47,7 @@ def test_two_processes_train_the_weights_of_one(case: str, runs: Runs) -> None:
     assert runs.two[0][case]["weights"] == runs.two[1][case]["weights"]
 
 
-@pytest.mark.parametrize("case", ["bayes", "accumulated", "vae", "gan"])
+@pytest.mark.parametrize("case", ["bayes", "accumulated", "ensemble", "vae", "gan"])
 def test_figures_of_an_epoch_are_those_of_one_process(case: str, runs: Runs) -> None:
     for noted in runs.two:
         assert noted[case]["figures"] == pytest.approx(runs.one[case]["figures"], rel=1e-6)
@@ -57,7 +57,7 @@ def test_figures_of_an_epoch_are_those_of_one_process(case: str, runs: Runs) -> 
 ROOM = {"vae": {"test/nll": 0.02, "test/nll_se": 0.005, "test/elbo": 0.02, "test/reconstruction": 0.02}}
 
 
-@pytest.mark.parametrize("case", ["bayes", "vae", "gan"])
+@pytest.mark.parametrize("case", ["bayes", "ensemble", "vae", "gan"])
 def test_scores_of_ragged_shards_are_those_of_one_process(case: str, runs: Runs) -> None:
     expected = runs.one[case]["scores"]
     for noted in runs.two:

@@ -61,7 +61,7 @@ class Job(ABC):
             return f"it has left no results.json in {self.run.folder}; its first logger must be that of trainer.yaml"
         lines = [line.strip() for line in _tail(self.run.log).splitlines() if line.strip()]
         printed = lines[-1] if lines else "it has printed nothing"
-        return f"ended by {signal.Signals(-code).name}; last: {printed}" if code < 0 else printed
+        return f"ended by {_signal_name(-code)}; last: {printed}" if code < 0 else printed
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,13 @@ class Engine:
 
     workers: int
     start: Callable[[Run], Job]
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has none
+        return f"signal {number}"
 
 
 def _epochs(log: Path) -> int:

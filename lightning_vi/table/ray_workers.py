@@ -29,7 +29,7 @@ def cluster(runs: Sequence[Run], workers: int | None) -> Iterator[Engine]:
         workers: How many at a time; None: as many as the cluster has CPUs.
 
     Raises:
-        UserError: if Ray is not installed, if there is no cluster, or if none of its nodes has the GPUs of a run.
+        UserError: if Ray is not installed, if there is no cluster, or if none of its nodes has a CPU or a run's GPUs.
     """
     try:
         import ray
@@ -38,8 +38,10 @@ def cluster(runs: Sequence[Run], workers: int | None) -> Iterator[Engine]:
     ray.init(address=_address(), log_to_driver=False, logging_level=logging.WARNING)
     try:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        _require_gpus(runs, max(int(node.get("GPU", 0)) for node in nodes))
+        _require_gpus(runs, max((int(node.get("GPU", 0)) for node in nodes), default=0))
         cpus = [int(node.get("CPU", 0)) for node in nodes]
+        if not any(cpus):
+            raise UserError("--engine ray: no node of the Ray cluster has a CPU for runs; start one with --num-cpus.")
         workers = min(workers or max(1, sum(cpus)), len(runs))
         yield Engine(workers, partial(Task, cpus=cpus_per_run(cpus, workers)))
     finally:
@@ -98,10 +100,10 @@ class Task(Job):
 
     def poll(self) -> int | None:
         """See `Job.poll`; 1 if Ray has lost it, for which its log then has Ray's reason."""
-        ended, _ = self._ray.wait([self._task], timeout=0)
-        if not ended:
-            return None
         try:
+            ended, _ = self._ray.wait([self._task], timeout=0)
+            if not ended:
+                return None
             code: int = self._ray.get(self._task)
         except self._ray.exceptions.RayError as error:
             self.note(f"Ray: {error}")

@@ -73,7 +73,7 @@ def work(
             for job, code in [(job, code) for job in state.working if (code := job.poll()) is not None]:
                 state.working.remove(job)
                 result = job.run.store(results) if code == 0 else None
-                failures[job.run.label] += 1
+                failures[job.run.label] += result is None
                 if result is not None:
                     _end(state, job.run, result, scores)
                 elif code in (0, _USER_ERROR) or failures[job.run.label] > retries:
