@@ -15,7 +15,7 @@ from benchmarks.gpu import traffic
 from benchmarks.gpu.captured import DeviceNoise
 from benchmarks.gpu.plan import Plan
 from benchmarks.gpu.report import FAIL, NEEDS_CUDA, PASS, Report
-from benchmarks.gpu.training import BATCH, PIXELS, Mode, SideBySide, Training, bayesian, negative_elbo_of, network
+from benchmarks.gpu.training import BATCH, PIXELS, Mode, Training, bayesian, negative_elbo_of, network
 from lightning_vi.bayesian import BayesianModule
 from lightning_vi.noise import NoiseStream
 from lightning_vi.priors import ScaleMixture
@@ -88,17 +88,13 @@ def test_noise_that_is_counted_on_the_device_is_the_streams() -> None:
 
 @pytest.mark.parametrize("member", [0, 2])
 def test_networks_side_by_side_train_as_each_would_alone(member: int) -> None:
-    together = BayesianModule(SideBySide(3, 16), ScaleMixture(), seed=1)
+    together = BayesianModule(network(16, members=3), ScaleMixture(), seed=1)
     alone = BayesianModule(network(16), ScaleMixture())
     epsilon = together.epsilon()
-    layers = [(f"{2 * n}.weight", f"{2 * n}.bias") for n in range(3)]
 
     def of_member(flat: torch.Tensor) -> torch.Tensor:
         """A member's numbers in the order of a single network."""
-        parts = together.split(flat.detach())
-        return torch.cat(
-            [each for w, b in layers for each in (parts[w][member].T.flatten(), parts[b][member].flatten())]
-        )
+        return torch.cat([each[member].flatten() for each in together.split(flat.detach()).values()])
 
     alone.mu.data.copy_(of_member(together.mu))
     alone.rho.data.copy_(of_member(together.rho))

@@ -13,7 +13,7 @@ from benchmarks.gpu.plan import Plan
 from lightning_vi.bayesian import BayesianModule
 from lightning_vi.estimators import WeightSampling
 from lightning_vi.likelihoods import Categorical
-from lightning_vi.networks import MLP
+from lightning_vi.networks import MLP, StackedNetworks
 from lightning_vi.objectives import Epoch, negative_elbo
 from lightning_vi.posteriors import SoftplusScale
 from lightning_vi.priors import Prior
@@ -24,34 +24,14 @@ Mode = Literal["eager", "captured"]
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-class Layer(nn.Module):
-    """E linear layers with weights of their own: (B, I) or (E, B, I) to (E, B, O)."""
-
-    def __init__(self, members: int, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(members, inputs, outputs) * math.sqrt(2.0 / inputs))
-        self.bias = nn.Parameter(torch.zeros(members, 1, outputs))
-
-    def forward(self, values: Tensor) -> Tensor:
-        """See the class."""
-        return torch.baddbmm(self.bias, values.expand(len(self.weight), -1, -1), self.weight)
-
-
-class SideBySide(nn.Sequential):
-    """E networks of one shape, as one with outputs (E, B, K).
-
-    A ``BayesianModule`` of it has the posteriors of all of them, and the sum of their objectives: with an optimizer
-    that works by elements each trains as it would alone.
-    """
-
-    def __init__(self, members: int, units: int) -> None:
-        first, second = Layer(members, PIXELS, units), Layer(members, units, units)
-        super().__init__(first, nn.ReLU(), second, nn.ReLU(), Layer(members, units, CLASSES))
-
-
 def network(units: int, members: int = 1) -> nn.Module:
-    """One network, or several side by side."""
-    return MLP((PIXELS,), CLASSES, [units, units]) if members == 1 else SideBySide(members, units)
+    """One network; or several as one, as `DeepEnsemble` has them, with outputs (E, B, K).
+
+    A ``BayesianModule`` of them has the posteriors of all, and the sum of their objectives: with an optimizer that works
+    by elements each trains as it would alone.
+    """
+    networks = [MLP((PIXELS,), CLASSES, [units, units]) for _ in range(members)]
+    return networks[0] if members == 1 else StackedNetworks(networks, input_dims=1)
 
 
 def bayesian(net: nn.Module, prior: Prior, plan: Plan, compiled: bool = False) -> BayesianModule:
