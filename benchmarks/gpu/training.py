@@ -27,7 +27,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def network(units: int, members: int = 1) -> nn.Module:
     """One network; or several as one, as `DeepEnsemble` has them, with outputs (E, B, K).
 
-    A ``BayesianModule`` of them has the posteriors of all, and the sum of their objectives: with an optimizer that works
+    A ``BayesianModule`` of them has the posteriors of all, and the sum of their objectives: by an optimizer that works
     by elements each trains as it would alone.
     """
     networks = [MLP((PIXELS,), CLASSES, [units, units]) for _ in range(members)]
