@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lightning_vi.errors import UserError
 from lightning_vi.functional import elementary
-from lightning_vi.functional.divergence import gaussian_log_prob
+from lightning_vi.functional.divergence import HALF_LOG_TWO_PI, gaussian_log_prob
 from lightning_vi.priors.prior import Prior
 
 
@@ -56,6 +56,14 @@ class ScaleMixture(Prior):
         wide = gaussian_log_prob(weights, 0.0, self.sigma1) + math.log(self.pi)
         log_odds = self._log_odds(weights)
         return wide + (-log_odds).clamp(min=0.0) + elementary.log1p_exp_neg(log_odds.abs())
+
+    def complexity(self, mu: Tensor, sigma: Tensor, epsilon: Tensor) -> Tensor:
+        """See :meth:`Prior.complexity`; log sigma and log(1 + e^-|b - a|) are one logarithm, to save time."""
+        weights = mu + sigma * epsilon
+        log_odds = self._log_odds(weights)
+        wide = gaussian_log_prob(weights, 0.0, self.sigma1) + math.log(self.pi)
+        logarithm = elementary.log(sigma * (1.0 + elementary.exp_neg(log_odds.abs())))
+        return -HALF_LOG_TWO_PI - 0.5 * epsilon.square() - wide - (-log_odds).clamp(min=0.0) - logarithm
 
     def score(self, weights: Tensor) -> Tensor:
         """See :meth:`Prior.score`; -w (r / sigma1^2 + (1 - r) / sigma2^2) with r the wide component's share at w."""

@@ -71,6 +71,16 @@ def test_a_weight_at_five_is_pulled_back_by_the_wide_component() -> None:
     assert math.isclose(float(log_prob), math.log(0.5) - 0.5 * math.log(2 * math.pi) - 12.5, rel_tol=1e-6)
 
 
+@pytest.mark.parametrize("arguments", PRIORS)
+def test_complexity_is_log_q_minus_log_p_at_the_draw(arguments: tuple[float, float, float]) -> None:
+    prior, epsilon = ScaleMixture(*arguments), torch.randn(len(W), dtype=torch.float64)
+    for sigma in (1e-4, 0.05, 3.0):
+        scale = torch.full_like(W, sigma)
+        drawn = W + scale * epsilon
+        truth = Normal(W, scale).log_prob(drawn) - independent(*arguments).log_prob(drawn)
+        torch.testing.assert_close(prior.complexity(W, scale, epsilon), truth, rtol=1e-11, atol=1e-11)
+
+
 @pytest.mark.parametrize("pi", [0.0, 1.0, 1.2, float("nan")])
 def test_bad_share(pi: float) -> None:
     with pytest.raises(UserError, match=r"pi \(=.*\) must lie in \(0, 1\)"):
