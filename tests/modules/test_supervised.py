@@ -201,7 +201,7 @@ def test_compiling_is_decided_by_the_length_of_training(monkeypatch: pytest.Monk
     assert calls == []
     trainer().fit(bayes(compile=True), DataLoader(data(), 5))
     assert calls == [1]
-    monkeypatch.setattr("lightning_vi.modules.bayes_by_backprop._COMPILE_FROM_WEIGHT_STEPS", 100)
+    monkeypatch.setattr("lightning_vi.modules.compilation._COMPILE_FROM_WEIGHT_STEPS", 100)
     trainer().fit(bayes(), DataLoader(data(), 5))
     assert calls == [1, 1]
     trainer().fit(bayes(compile=False), DataLoader(data(), 5))
