@@ -6,9 +6,9 @@ from collections.abc import Callable
 import torch
 
 from benchmarks.pairs import Row, alternate
-from benchmarks.step import SGD, bayesian
+from benchmarks.step import SGD, bayesian, training_step
 from lightning_vi.bayesian import BayesianModule
-from lightning_vi.estimators import WeightSampling
+from lightning_vi.estimators import Estimate, WeightSampling
 from lightning_vi.likelihoods import Categorical
 from lightning_vi.networks import MLP
 from lightning_vi.objectives import Epoch, negative_elbo
@@ -30,21 +30,18 @@ def model_of(inputs: int, units: int) -> BayesianModule:
 def training(units: int, samples: int, batch: tuple[torch.Tensor, torch.Tensor], loop: bool) -> Callable[[], None]:
     """A step with S draws, run in the way that is chosen or one after another."""
     model, estimator, likelihood = model_of(batch[0].shape[1], units), WeightSampling(samples), Categorical()
-    optimizer, epoch, (x, y) = SGD(model.parameters()), Epoch(50_000, 50_000, 391), batch
+    epoch, (x, y) = Epoch(50_000, 50_000, 391), batch
 
-    def step() -> None:
-        optimizer.zero_grad()
+    def loss() -> torch.Tensor:
         if loop:
             draws = [model.draw() for _ in range(samples)]
             outputs = torch.stack([model(x, draw.weights) for draw in draws])
-            kl = torch.stack([draw.kl for draw in draws]).mean()
-            nll = likelihood.nll(outputs, y).sum() * (epoch.batches / epoch.visited / samples)
-            (nll + kl / epoch.examples).backward()
+            estimate = Estimate(outputs, torch.stack([draw.kl for draw in draws]).mean())
         else:
-            negative_elbo(estimator(model, x), likelihood, y, 1 / epoch.batches, epoch).loss.backward()
-        optimizer.step()
+            estimate = estimator(model, x)
+        return negative_elbo(estimate, likelihood, y, 1 / epoch.batches, epoch).loss
 
-    return step
+    return training_step(loss, SGD(model.parameters()))
 
 
 def prediction(units: int) -> dict[str, Callable[[], object]]:

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.pairs import Row, alternate
+from benchmarks.step import SGD, deterministic, training_step
 from lightning_vi.networks import MLP, StackedNetworks
 
 MEMBERS = 5
@@ -15,26 +16,18 @@ def stacked(units: int, x: torch.Tensor, y: torch.Tensor, batched: bool | None) 
     """A step of all networks, each on minibatches of its own."""
     networks = StackedNetworks([MLP((784,), 10, [units, units]) for _ in range(MEMBERS)], input_dims=1)
     networks.batched = batched
-    optimizer = torch.optim.SGD(networks.parameters(), lr=1e-3, fused=True)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        (F.cross_entropy(networks(x).flatten(0, 1), y.flatten()) * MEMBERS).backward()
-        optimizer.step()
-
-    return step
+    return training_step(
+        lambda: F.cross_entropy(networks(x).flatten(0, 1), y.flatten()) * MEMBERS, SGD(networks.parameters())
+    )
 
 
 def separate(units: int, x: torch.Tensor, y: torch.Tensor) -> Callable[[], None]:
     """A step of each of five modules with optimizers of their own, as five runs would do."""
-    networks = [MLP((784,), 10, [units, units]) for _ in range(MEMBERS)]
-    optimizers = [torch.optim.SGD(network.parameters(), lr=1e-3, fused=True) for network in networks]
+    steps = [deterministic(units, inputs, targets) for inputs, targets in zip(x, y, strict=True)]
 
     def step() -> None:
-        for network, optimizer, inputs, targets in zip(networks, optimizers, x, y, strict=True):
-            optimizer.zero_grad()
-            F.cross_entropy(network(inputs), targets).backward()
-            optimizer.step()
+        for each in steps:
+            each()
 
     return step
 

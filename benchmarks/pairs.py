@@ -25,6 +25,11 @@ class Row:
         """Ours by the reference."""
         return self.ours / self.reference
 
+    @property
+    def speedup(self) -> float:
+        """The reference by ours: how many times faster ours is."""
+        return self.reference / self.ours
+
 
 def alternate(functions: Mapping[str, Callable[[], object]], repeats: int, warmup: int = 5) -> dict[str, float]:
     """Median time of each function in milliseconds; they take turns, so that a slow spell meets all of them."""

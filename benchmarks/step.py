@@ -25,17 +25,21 @@ SGD: Optimizer = partial(torch.optim.SGD, lr=1e-3, fused=True)
 ADAM: Optimizer = partial(torch.optim.Adam, lr=1e-3, fused=True)
 
 
-def deterministic(units: int, x: torch.Tensor, y: torch.Tensor) -> Callable[[], None]:
-    """Zero the gradients, forward, cross-entropy, backward, fused SGD."""
-    net = MLP((784,), 10, [units, units])
-    optimizer = SGD(net.parameters())
+def training_step(loss: Callable[[], torch.Tensor], optimizer: torch.optim.Optimizer) -> Callable[[], None]:
+    """Zero the gradients, forward, loss, backward, the optimizer's step."""
 
     def step() -> None:
         optimizer.zero_grad()
-        F.cross_entropy(net(x), y).backward()
+        loss().backward()
         optimizer.step()
 
     return step
+
+
+def deterministic(units: int, x: torch.Tensor, y: torch.Tensor) -> Callable[[], None]:
+    """A step on the cross-entropy, by fused SGD."""
+    net = MLP((784,), 10, [units, units])
+    return training_step(lambda: F.cross_entropy(net(x), y), SGD(net.parameters()))
 
 
 def bayesian(
@@ -51,17 +55,13 @@ def bayesian(
     model = BayesianModule(MLP((784,), 10, [units, units]), prior, SoftplusScale())
     if compiled and not model.compile_draws():
         raise RuntimeError("the loops could not be compiled")
-    steps = optimizer(model.parameters())
     estimator, likelihood, epoch = WeightSampling(), Categorical(), Epoch(50_000, 50_000, 391)
 
-    def step() -> None:
-        steps.zero_grad()
+    def loss() -> torch.Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-            loss = negative_elbo(estimator(model, x), likelihood, y, 1 / 391, epoch).loss
-        loss.backward()
-        steps.step()
+            return negative_elbo(estimator(model, x), likelihood, y, 1 / 391, epoch).loss
 
-    return step
+    return training_step(loss, optimizer(model.parameters()))
 
 
 def rows(repeats: int) -> list[Row]:

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, MixtureSameFamily, Normal, kl_divergence
 
+from benchmarks.pairs import Row
 from benchmarks.peers import naive, ours
-from benchmarks.peers.comparison import Comparison, Failure, attempt
 from benchmarks.peers.complexity import NoData, Share, Term, exact_kl, share
+from benchmarks.peers.failures import Failure, attempt
 from benchmarks.peers.naive import NaiveNetwork
 from benchmarks.peers.report import csv_lines, markdown
 from benchmarks.peers.setting import gaussian_prior, mixture_prior, sequential
@@ -143,10 +144,10 @@ def test_what_fails_is_reported_in_one_line() -> None:
 
 def test_report_has_every_row_and_the_ratio_of_peer_by_ours() -> None:
     steps = [
-        Comparison("step, Gaussian prior, deterministic", "net", 2.0, 1.0),
-        Comparison("step, Gaussian prior, peer", "net", 2.0, 5.0, 1.9),
+        Row("step, Gaussian prior, deterministic", "net", 2.0, 1.0),
+        Row("step, Gaussian prior, peer", "net", 2.0, 5.0, 1.9),
     ]
-    epochs = [Comparison("epoch, Gaussian prior, peer", "net, 100 steps", 100.0, 300.0)]
+    epochs = [Row("epoch, Gaussian prior, peer", "net, 100 steps", 100.0, 300.0)]
     complexity = [(term(lambda weights: weights.divergences().mean()), Share(2.0, 1.0, math.nan))]
     text = markdown(steps, epochs, complexity, [Failure("gone", "ImportError: no")], "device", "commit")
     assert "| Gaussian prior | net | peer | 5.00 | 5.00 | 2.00 | 2.50 | 1.9 |" in text

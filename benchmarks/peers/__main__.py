@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.pairs import commit, device
 from benchmarks.peers import epochs, shares, steps
-from benchmarks.peers.comparison import Failure
+from benchmarks.peers.failures import Failure
 from benchmarks.peers.report import csv_lines, markdown
 from lightning_vi.allocator import keep_freed_memory
 

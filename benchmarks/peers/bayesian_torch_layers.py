@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.peers.complexity import Term
-from benchmarks.peers.setting import BATCH, EXAMPLES, LARGE, SGD, Step, gaussian_prior, sequential, sizes
+from benchmarks.peers.setting import BATCH, EXAMPLES, LARGE, Step, gaussian_prior, sequential, sizes
+from benchmarks.step import SGD, training_step
 
 
 def network(widths: Sequence[int], kind: str) -> nn.Module:
@@ -34,16 +35,7 @@ def _step(units: int, x: Tensor, y: Tensor, kind: str) -> Step:
     from bayesian_torch.models.dnn_to_bnn import get_kl_loss
 
     net = network(sizes(units), kind)
-    optimizer = SGD(net.parameters())
-
-    def step() -> None:
-        optimizer.zero_grad()
-        output = net(x)
-        loss = F.cross_entropy(output, y) + get_kl_loss(net) / BATCH
-        loss.backward()
-        optimizer.step()
-
-    return step
+    return training_step(lambda: F.cross_entropy(net(x), y) + get_kl_loss(net) / BATCH, SGD(net.parameters()))
 
 
 reparameterization = partial(_step, kind="Reparameterization")

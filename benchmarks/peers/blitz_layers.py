@@ -11,7 +11,6 @@ from benchmarks.peers.complexity import NoData, Term
 from benchmarks.peers.setting import (
     EXAMPLES,
     NARROW,
-    SGD,
     SMALL,
     WIDE,
     Step,
@@ -20,6 +19,7 @@ from benchmarks.peers.setting import (
     sequential,
     sizes,
 )
+from benchmarks.step import SGD, training_step
 
 
 def network(widths: Sequence[int]) -> Any:
@@ -44,18 +44,11 @@ def network(widths: Sequence[int]) -> Any:
 def step(units: int, x: Tensor, y: Tensor) -> Step:
     """A step with one sample and the weight 1 / N; the README's 3 samples take about three times as long."""
     net = network(sizes(units))
-    optimizer = SGD(net.parameters())
     criterion = nn.CrossEntropyLoss()
-
-    def step() -> None:
-        optimizer.zero_grad()
-        loss = net.sample_elbo(
-            inputs=x, labels=y, criterion=criterion, sample_nbr=1, complexity_cost_weight=1 / EXAMPLES
-        )
-        loss.backward()
-        optimizer.step()
-
-    return step
+    loss = partial(
+        net.sample_elbo, inputs=x, labels=y, criterion=criterion, sample_nbr=1, complexity_cost_weight=1 / EXAMPLES
+    )
+    return training_step(loss, SGD(net.parameters()))
 
 
 def terms() -> list[Term]:

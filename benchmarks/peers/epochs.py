@@ -14,10 +14,11 @@ from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset, default_collate
 
+from benchmarks.pairs import Row
 from benchmarks.peers import lightning_uq_box_routine, torch_uncertainty_layers
-from benchmarks.peers.comparison import Comparison, Failure, attempt
-from benchmarks.peers.setting import ADAM, BATCH, EXAMPLES, sizes
-from benchmarks.step import PRIORS
+from benchmarks.peers.failures import Failure, attempt
+from benchmarks.peers.setting import BATCH, EXAMPLES, sizes
+from benchmarks.step import ADAM, PRIORS
 from lightning_vi.datamodules.in_memory import EpochShuffle, InMemoryLoader
 from lightning_vi.modules import BayesByBackprop
 from lightning_vi.networks import MLP
@@ -108,7 +109,7 @@ def uncertainty(data: TensorDataset) -> float:
     return _second_epoch(TUTrainer, routine, _Loader(DataLoader(data, BATCH, shuffle=True)))
 
 
-def rows(repeats: int, failures: list[Failure]) -> list[Comparison]:
+def rows(repeats: int, failures: list[Failure]) -> list[Row]:
     """Milliseconds per epoch of 100 steps on random data."""
     data = TensorDataset(torch.randn(STEPS * BATCH, 784), torch.randint(10, (STEPS * BATCH,)))
     gaussian, mixture = PRIORS
@@ -117,7 +118,7 @@ def rows(repeats: int, failures: list[Failure]) -> list[Comparison]:
         label = f"epoch, {prior}, {name}"
         times = attempt(label, partial(_turns, data, PRIORS[prior][0], peer, repeats), failures)
         if times is not None:
-            result.append(Comparison(label, f"784-{UNITS}-{UNITS}-10, {STEPS} steps", *times))
+            result.append(Row(label, f"784-{UNITS}-{UNITS}-10, {STEPS} steps", *times))
     return result
 
 

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.peers.complexity import NoData, Term
-from benchmarks.peers.setting import ADAM, EXAMPLES, LARGE, gaussian_prior, minibatch
+from benchmarks.peers.setting import EXAMPLES, LARGE, gaussian_prior, minibatch
+from benchmarks.step import ADAM
 
 
 def module(widths: Sequence[int], criterion: nn.Module, beta: float = 100) -> Any:

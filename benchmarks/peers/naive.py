@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Normal, kl_divergence
 
 from benchmarks.peers.complexity import Posterior, Term
-from benchmarks.peers.setting import EXAMPLES, LARGE, SGD, SMALL, Step, gaussian_prior, minibatch, mixture_prior, sizes
+from benchmarks.peers.setting import EXAMPLES, LARGE, SMALL, Step, gaussian_prior, minibatch, mixture_prior, sizes
+from benchmarks.step import SGD, training_step
 
 
 class NaiveNetwork(nn.Module):
@@ -50,15 +51,13 @@ class NaiveNetwork(nn.Module):
 
 def _step(units: int, x: Tensor, y: Tensor, prior: Distribution) -> Step:
     net = NaiveNetwork(sizes(units), prior)
-    optimizer = SGD(net.parameters())
 
-    def step() -> None:
-        optimizer.zero_grad()
+    def loss() -> Tensor:
         outputs, complexity = net(x)
-        (F.cross_entropy(outputs, y) + complexity / EXAMPLES).backward()
-        optimizer.step()
+        total: Tensor = F.cross_entropy(outputs, y) + complexity / EXAMPLES
+        return total
 
-    return step
+    return training_step(loss, SGD(net.parameters()))
 
 
 def gaussian_step(units: int, x: Tensor, y: Tensor) -> Step:

@@ -5,9 +5,10 @@ import io
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from benchmarks.peers.comparison import Comparison, Failure
+from benchmarks.pairs import Row
 from benchmarks.peers.complexity import Share, Term
 from benchmarks.peers.epochs import STEPS
+from benchmarks.peers.failures import Failure
 from benchmarks.peers.steps import DETERMINISTIC
 
 PACKAGES = (
@@ -87,7 +88,7 @@ def versions() -> str:
     return ", ".join(found)
 
 
-def _parts(row: Comparison) -> tuple[str, str]:
+def _parts(row: Row) -> tuple[str, str]:
     """Prior and implementation, from a name such as "step, Gaussian prior, TyXe"."""
     _, prior, name = row.name.split(", ", 2)
     return prior, name
@@ -98,8 +99,8 @@ def _size(term: Term) -> str:
 
 
 def markdown(
-    steps: Sequence[Comparison],
-    epochs: Sequence[Comparison],
+    steps: Sequence[Row],
+    epochs: Sequence[Row],
     complexity: Iterable[tuple[Term, Share]],
     failures: Iterable[Failure],
     device: str,
@@ -112,12 +113,12 @@ def markdown(
         prior, name = _parts(row)
         lines.append(
             f"| {prior} | {row.size} | {name} | {row.reference:.2f} | {row.reference / baseline[row.size]:.2f} | "
-            f"{row.ours:.2f} | {row.ratio:.2f} | {row.bound or ''} |"
+            f"{row.ours:.2f} | {row.speedup:.2f} | {row.bound or ''} |"
         )
     lines.append(EPOCH.format(steps=STEPS).rstrip("\n"))
     for row in epochs:
         prior, name = _parts(row)
-        lines.append(f"| {prior} | {row.size} | {name} | {row.reference:.0f} | {row.ours:.0f} | {row.ratio:.2f} |")
+        lines.append(f"| {prior} | {row.size} | {name} | {row.reference:.0f} | {row.ours:.0f} | {row.speedup:.2f} |")
     lines.append(ELBO.rstrip("\n"))
     for term, share in complexity:
         lines.append(
@@ -129,20 +130,16 @@ def markdown(
     return "\n".join(lines) + "\n"
 
 
-def csv_lines(
-    rows: Iterable[Comparison], complexity: Iterable[tuple[Term, Share]], device: str, commit: str
-) -> list[str]:
+def csv_lines(rows: Iterable[Row], complexity: Iterable[tuple[Term, Share]], device: str, commit: str) -> list[str]:
     """Header and lines; times in milliseconds, complexity in nats per training example. The ratio is reference by ours.
 
     In lines of complexity "ours" is the exact KL[q || p] / N.
     """
-    terms = [
-        Comparison(f"complexity, {term.name}", _size(term), share.exact, share.added) for term, share in complexity
-    ]
+    terms = [Row(f"complexity, {term.name}", _size(term), share.exact, share.added) for term, share in complexity]
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["name", "size", "ours", "reference", "ratio", "device", "commit"])
     for row in [*rows, *terms]:
-        figures = [f"{value:.4g}" for value in (row.ours, row.reference, row.ratio)]
+        figures = [f"{value:.4g}" for value in (row.ours, row.reference, row.speedup)]
         writer.writerow([row.name, row.size, *figures, device, commit])
     return text.getvalue().splitlines()

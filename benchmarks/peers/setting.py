@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 
 import torch
@@ -11,8 +10,6 @@ from torch import nn
 from torch.distributions import Categorical, Distribution, MixtureSameFamily, Normal
 
 EXAMPLES, BATCH = 50_000, 128
-SGD = partial(torch.optim.SGD, lr=1e-3, fused=True)
-ADAM = partial(torch.optim.Adam, lr=1e-3, fused=True)
 WIDE, NARROW = 1.0, math.exp(-6)  # standard deviations of the scale mixture's two components, in equal shares
 
 LARGE = (784, 400, 400, 10)  # where the complexity has a closed form; the measured network

@@ -15,8 +15,8 @@ from benchmarks.peers import (
     torchbayesian_module,
     tyxe_network,
 )
-from benchmarks.peers.comparison import Failure, attempt
 from benchmarks.peers.complexity import Share, Term, share
+from benchmarks.peers.failures import Failure, attempt
 from benchmarks.peers.setting import EXAMPLES
 
 Terms = Callable[[], list[Term]]

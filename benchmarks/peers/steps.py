@@ -4,7 +4,7 @@ from functools import partial
 
 import torch
 
-from benchmarks.pairs import alternate
+from benchmarks.pairs import Row, alternate
 from benchmarks.peers import (
     bayesian_torch_layers,
     blitz_layers,
@@ -13,7 +13,7 @@ from benchmarks.peers import (
     torchbayesian_module,
     tyxe_network,
 )
-from benchmarks.peers.comparison import Comparison, Failure, attempt
+from benchmarks.peers.failures import Failure, attempt
 from benchmarks.peers.setting import BATCH, Peer, Step
 from benchmarks.step import PRIORS, bayesian, deterministic
 
@@ -31,7 +31,7 @@ PEERS = (
 )
 
 
-def rows(repeats: int, failures: list[Failure]) -> list[Comparison]:
+def rows(repeats: int, failures: list[Failure]) -> list[Row]:
     """Milliseconds per step; for either prior the deterministic step is one of the references."""
     result = []
     for units in (400, 1200):
@@ -45,9 +45,9 @@ def rows(repeats: int, failures: list[Failure]) -> list[Comparison]:
                 functions[_label(peer)] = step
         times = alternate(functions, repeats)
         for prior in PRIORS:
-            result.append(Comparison(f"step, {prior}, {DETERMINISTIC}", size, times[prior], times[DETERMINISTIC]))
+            result.append(Row(f"step, {prior}, {DETERMINISTIC}", size, times[prior], times[DETERMINISTIC]))
             result += [
-                Comparison(_label(peer), size, times[prior], times[_label(peer)], peer.bound)
+                Row(_label(peer), size, times[prior], times[_label(peer)], peer.bound)
                 for peer in PEERS
                 if peer.prior == prior and _label(peer) in times
             ]

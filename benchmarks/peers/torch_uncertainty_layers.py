@@ -11,7 +11,6 @@ from benchmarks.peers.complexity import NoData, Term
 from benchmarks.peers.setting import (
     EXAMPLES,
     NARROW,
-    SGD,
     SMALL,
     WIDE,
     Step,
@@ -20,6 +19,7 @@ from benchmarks.peers.setting import (
     sequential,
     sizes,
 )
+from benchmarks.step import SGD, training_step
 
 
 def network(widths: Sequence[int]) -> nn.Module:
@@ -34,15 +34,8 @@ def step(units: int, x: Tensor, y: Tensor) -> Step:
     from torch_uncertainty.losses import ELBOLoss
 
     net = network(sizes(units))
-    optimizer = SGD(net.parameters())
     criterion = ELBOLoss(net, nn.CrossEntropyLoss(), kl_weight=1 / EXAMPLES, num_samples=1)
-
-    def step() -> None:
-        optimizer.zero_grad()
-        criterion(x, y).backward()
-        optimizer.step()
-
-    return step
+    return training_step(partial(criterion, x, y), SGD(net.parameters()))
 
 
 def terms() -> list[Term]:

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.peers.complexity import Term
-from benchmarks.peers.setting import EXAMPLES, LARGE, SGD, Step, gaussian_prior, sequential, sizes
+from benchmarks.peers.setting import EXAMPLES, LARGE, Step, gaussian_prior, sequential, sizes
+from benchmarks.step import SGD, training_step
 
 
 def network(widths: Sequence[int]) -> Any:
@@ -21,15 +22,7 @@ def network(widths: Sequence[int]) -> Any:
 def step(units: int, x: Tensor, y: Tensor) -> Step:
     """A step with the summed divergence, divided by N, which its documentation leaves to the user."""
     net = network(sizes(units))
-    optimizer = SGD(net.parameters())
-
-    def step() -> None:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(net(x), y) + net.kl_divergence() / EXAMPLES
-        loss.backward()
-        optimizer.step()
-
-    return step
+    return training_step(lambda: F.cross_entropy(net(x), y) + net.kl_divergence() / EXAMPLES, SGD(net.parameters()))
 
 
 def terms() -> list[Term]:

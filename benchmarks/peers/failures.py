@@ -1,34 +1,10 @@
-"""A peer beside this project: one line of ``results/peers.csv``, and peers that do not run."""
+"""Peers that do not install or run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two numbers and their ratio.
-
-    Attributes:
-        name: What is compared, and the unit.
-        size: Of what.
-        ours: This project's number.
-        reference: The peer's.
-        bound: What the ratio should reach, or None.
-    """
-
-    name: str
-    size: str
-    ours: float
-    reference: float
-    bound: float | None = None
-
-    @property
-    def ratio(self) -> float:
-        """The peer's by ours: for times, how many times faster ours is."""
-        return self.reference / self.ours
 
 
 @dataclass(frozen=True)
