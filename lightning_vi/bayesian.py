@@ -29,12 +29,14 @@ Weights = Mapping[str, Tensor]
 # Draws side by side: on a processor with 10 draws 0.7 to 0.9 of the time up to some 10,000 weights, with 2 never.
 _LEAST_DRAWS, _MOST_WEIGHTS, _MOST_WEIGHTS_ON_GPU, _MOST_AT_ONCE = 8, 10_000, 10_000_000, 16
 
+_PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
 
 class Draw(NamedTuple):
     """Weights from the posterior, and what the objective needs of them.
 
     Attributes:
-        weights: Parameter name to tensor of that parameter's shape.
+        weights: Parameter name to tensor of that parameter's shape; under autocast they may be rounded already.
         kl: Shape (), nats summed over the weights that are not removed: KL[q || p] in closed form where the prior has
             one, otherwise its unbiased estimate log q(w) - log p(w) at this draw.
     """
@@ -98,6 +100,8 @@ class BayesianModule(nn.Module):
         self.rho = nn.Parameter(torch.full_like(self.mu, self.posterior.initial_rho))
         self.register_buffer("kept", None, persistent=False)  # the extra state has it, so that any state dict fits
         self._places = _places(self.net, chosen)
+        # Derived classes may do more with their weights than a product.
+        self._rounded_by_autocast = all(type(module) in _PRODUCTS for _, module, _ in self._places)
         # Without storage: using the network directly fails instead of giving wrong numbers.
         self._placeholders = {
             name: torch.empty_like(p, device="meta", requires_grad=False) for name, p in chosen.items()
@@ -150,9 +154,27 @@ class BayesianModule(nn.Module):
         """
         noise = self.epsilon() if epsilon is None else epsilon
         kl, pieces = draw_and_price(
-            self.mu, self.rho, noise, self.prior, self.posterior, list(self._shapes.values()), self.compiled, self.kept
+            self.mu,
+            self.rho,
+            noise,
+            self.prior,
+            self.posterior,
+            list(self._shapes.values()),
+            self.compiled,
+            self.kept,
+            self._dtype(),
         )
         return Draw(dict(zip(self._shapes, pieces, strict=True)), kl)
+
+    def _dtype(self) -> torch.dtype:
+        """What a draw's weights are rounded to: under autocast at once what it would round them to later.
+
+        The same numbers, without two more passes over them; only where all of them are weights of such layers.
+        """
+        kind = self.mu.device.type
+        if self._rounded_by_autocast and self.mu.dtype == torch.float32 and torch.is_autocast_enabled(kind):
+            return torch.get_autocast_dtype(kind)
+        return self.mu.dtype
 
     def sample(self, noise: NoiseStream | None = None) -> dict[str, Tensor]:
         """Weights alone, from the next noise of a stream (by default the module's own), for prediction."""

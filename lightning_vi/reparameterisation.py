@@ -41,11 +41,17 @@ def only_kept(values: Tensor, kept: Tensor | None) -> Tensor:
 
 
 def _forward(
-    prior: Prior, posterior: FactorisedGaussian, mu: Tensor, rho: Tensor, epsilon: Tensor, kept: Tensor | None
+    prior: Prior,
+    posterior: FactorisedGaussian,
+    mu: Tensor,
+    rho: Tensor,
+    epsilon: Tensor,
+    kept: Tensor | None,
+    dtype: torch.dtype,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     sigma = posterior.sigma(rho)
     complexity = prior.complexity(mu, sigma, epsilon)
-    weights = only_kept(mu + sigma * epsilon, kept)
+    weights = only_kept(mu + sigma * epsilon, kept).to(dtype)
     return weights, only_kept(complexity, kept).sum(), prior.score_of_draw(mu, sigma, epsilon)
 
 
@@ -102,9 +108,10 @@ class _DrawAndPrice(torch.autograd.Function):
         posterior: FactorisedGaussian,
         shapes: Sequence[torch.Size],
         fast: bool,
+        dtype: torch.dtype,
     ) -> tuple[Tensor, ...]:
         run = compiled(_forward) if fast else _forward
-        weights, complexity, score = run(prior, posterior, mu, rho, epsilon, kept)
+        weights, complexity, score = run(prior, posterior, mu, rho, epsilon, kept, dtype)
         ctx.save_for_backward(*_Saved(mu, rho, epsilon, kept, score))
         ctx.prior, ctx.posterior, ctx.fast = prior, posterior, fast
         pieces = weights.split([shape.numel() for shape in shapes])
@@ -116,7 +123,7 @@ class _DrawAndPrice(torch.autograd.Function):
         if len(grad_pieces) > _PIECES:
             grad_pieces = (torch.cat([piece.reshape(-1) for piece in grad_pieces]),)
         grads = run(ctx.prior, ctx.posterior, _Saved(*ctx.saved_tensors), grad_pieces, grad_complexity)
-        return *grads, None, None, None, None, None, None
+        return *grads, None, None, None, None, None, None, None
 
 
 def draw_and_price(
@@ -128,6 +135,7 @@ def draw_and_price(
     shapes: Sequence[torch.Size],
     fast: bool = False,
     kept: Tensor | None = None,
+    dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Weights w = mu + sigma(rho) epsilon and their complexity term.
 
@@ -140,9 +148,11 @@ def draw_and_price(
         shapes: Of the pieces that the flat vector is cut into; they have n numbers together.
         fast: Use the compiled loops.
         kept: Shape (n,), bool, false where a weight is removed; None where none is.
+        dtype: What w is rounded to, after all else is done; by default that of mu.
 
     Returns:
         The complexity term, shape (), in nats, summed over the kept weights; and the pieces of w.
     """
-    complexity, *pieces = _DrawAndPrice.apply(mu, rho, epsilon, kept, prior, posterior, tuple(shapes), fast)
+    rounded = mu.dtype if dtype is None else dtype
+    complexity, *pieces = _DrawAndPrice.apply(mu, rho, epsilon, kept, prior, posterior, tuple(shapes), fast, rounded)
     return complexity, tuple(pieces)

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from lightning_vi.bayesian import BayesianModule
+from lightning_vi.bayesian import BayesianModule, Draw
 from lightning_vi.errors import UserError
 from lightning_vi.posteriors import FactorisedGaussian, SoftplusScale, SoftplusVariance
-from lightning_vi.priors import Gaussian, ScaleMixture
+from lightning_vi.priors import Gaussian, Prior, ScaleMixture
 
 
 class ConvNet(nn.Module):
@@ -207,3 +207,35 @@ def test_networks_whose_draws_run_one_after_another(net: nn.Module) -> None:
     model = BayesianModule(net)
     assert model._at_once(10, torch.device("cpu")) == 1
     assert model._at_once(10, torch.device("cuda")) == (10 if isinstance(net, nn.Linear) else 1)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("prior", [Gaussian(), ScaleMixture()])
+def test_a_draw_under_autocast_gives_the_same_bits_as_rounding_later(prior: Prior, compiled: bool) -> None:
+    torch.manual_seed(0)
+    model = BayesianModule(nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2 * 9, 3)), prior, seed=1)
+    assert not compiled or model.compile_draws()
+    inputs, epsilon = torch.randn(4, 1, 5, 5), torch.randn(model.mu.shape)
+
+    def results(draw: Draw) -> list[Tensor]:
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs = model(inputs, draw.weights)
+        return [outputs, draw.kl, *torch.autograd.grad(outputs.float().square().sum() + draw.kl, [model.mu, model.rho])]
+
+    later = model.draw(epsilon)
+    with torch.autocast("cpu", torch.bfloat16):
+        at_once = model.draw(epsilon)
+    assert {w.dtype for w in later.weights.values()} == {torch.float32}
+    assert {w.dtype for w in at_once.weights.values()} == {torch.bfloat16}
+    for one, other in zip(results(at_once), results(later), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("layer", [nn.LayerNorm(3), nn.Embedding(5, 3), nn.PReLU()])
+def test_weights_that_autocast_does_not_round_stay_in_float32(layer: nn.Module) -> None:
+    model = BayesianModule(nn.Sequential(nn.Linear(3, 3), layer))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert {w.dtype for w in model.draw().weights.values()} == {torch.float32}
+    double = BayesianModule(nn.Linear(3, 3).double())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert double.draw().weights["weight"].dtype == torch.float64

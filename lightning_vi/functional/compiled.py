@@ -17,7 +17,8 @@ def _compile(function: Callable[..., object]) -> Callable[..., object]:
     # All models of a process share one compiled function, which makes a version for each kind of prior, posterior and
     # shapes; by default PyTorch gives up at the ninth.
     _dynamo.config.recompile_limit = max(64, _dynamo.config.recompile_limit)
-    return torch.compile(function)
+    # a * b + c in one instruction with one rounding: most of what these loops do are polynomials.
+    return torch.compile(function, options={"cpp.enable_floating_point_contract_flag": "fast"})
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
