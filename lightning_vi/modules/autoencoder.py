@@ -13,6 +13,7 @@ from lightning_vi.corruptions import Corruption
 from lightning_vi.deterministic_model import DeterministicModel
 from lightning_vi.likelihoods import Gaussian, Likelihood
 from lightning_vi.modules.epoch_record import EpochRecord, log_loss
+from lightning_vi.modules.finite_steps import FiniteSteps
 from lightning_vi.modules.hyperparameters import keep_plain
 from lightning_vi.modules.inputs import evaluation_noise, inputs_of, loss_of_none
 from lightning_vi.modules.optimization import optimization
@@ -76,11 +77,12 @@ class Autoencoder(LightningModule):
             {split: nn.ModuleDict({name: MeanMetric(nan_strategy="disable") for name in names}) for split in SPLITS}
         )
         self._record = EpochRecord(figures=1)  # the loss
+        self.terms: dict[str, Tensor] = {}  # see `FiniteSteps`
         keep_plain(self)
 
     def configure_callbacks(self) -> list[Callback]:
-        """See `EpochRecord`."""
-        return self._record.unless_there(self.trainer)
+        """See `EpochRecord` and `FiniteSteps`."""
+        return [*self._record.unless_there(self.trainer), *FiniteSteps.unless_there(self.trainer)]
 
     def on_train_start(self) -> None:
         """See `start_at_training_moments`."""
@@ -92,11 +94,13 @@ class Autoencoder(LightningModule):
         if len(inputs) == 0:  # of a last block with fewer examples than devices; torch has no log density of none
             nothing = loss_of_none(self)
             self._record.add(nothing)
+            self.terms = {"reconstruction": nothing.detach()}
             return nothing
         seen = inputs if self.corruption is None else self.corruption(inputs)
         outputs = self.model.reconstruct(seen).unsqueeze(0)
         loss = expected_nll(self.model.likelihood, outputs, inputs.flatten(start_dim=1), self._record.epoch)
         self._record.add(loss)
+        self.terms = {"reconstruction": loss.detach()}
         log_loss(self, loss)
         return loss
 

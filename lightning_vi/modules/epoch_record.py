@@ -29,6 +29,8 @@ class EpochRecord(Callback):
         self._epoch: Epoch | None = None
         self._sums = torch.zeros(figures)
         self._steps = 0
+        self._left_out = 0  # of these steps
+        self._marked = self._sums, 0
         # Of the checkpoint that training goes on from, until it does.
         self._random_state: dict[str, Tensor] | None = None
 
@@ -63,21 +65,35 @@ class EpochRecord(Callback):
 
     def _clear(self) -> None:
         self._sums = torch.zeros_like(self._sums)
-        self._steps = 0
+        self._steps = self._left_out = 0
 
     def add(self, *figures: Tensor) -> None:
         """Note a step's figures, each of shape ()."""
-        self._sums += torch.stack(figures).detach()
+        self._sums = self._sums + torch.stack(figures).detach()
         self._steps += 1
 
+    def mark(self) -> None:
+        """Remember the sums, which :meth:`leave_out` goes back to."""
+        self._marked = self._sums, self._steps
+
+    def leave_out(self) -> None:
+        """Take back the figures of all steps since the last :meth:`mark`, which have changed nothing."""
+        self._sums, marked = self._marked
+        self._left_out += self._steps - marked
+
     def means(self) -> Tensor | None:
-        """Means over the epoch's steps, shape (figures,); None for an epoch that `max_steps` has cut short."""
-        return None if self._steps < self.epoch.batches else self._sums / self.epoch.scale
+        """Means over the epoch's steps, those left out excepted, shape (figures,).
+
+        None for an epoch that `max_steps` has cut short, or of which all steps are left out.
+        """
+        if self._steps < self.epoch.batches or self._steps == self._left_out:
+            return None
+        return self._sums / self.epoch.scale * (self._steps / (self._steps - self._left_out))
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Put it into a checkpoint, with the figures of all devices; so every process comes here."""
         sums = trainer.strategy.reduce(self._sums.clone(), reduce_op="mean")
-        checkpoint["epoch_totals"] = {"sums": sums, "steps": self._steps}
+        checkpoint["epoch_totals"] = {"sums": sums, "steps": self._steps, "left_out": self._left_out}
         checkpoint["random_state"] = random_state(pl_module.device)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
@@ -85,6 +101,7 @@ class EpochRecord(Callback):
         if trainer.state.fn == TrainerFn.FITTING:
             totals = checkpoint.get("epoch_totals", {"sums": torch.zeros_like(self._sums), "steps": 0})
             self._sums, self._steps = totals["sums"], totals["steps"]
+            self._left_out = totals.get("left_out", 0)  # older checkpoints have none
             self._random_state = checkpoint.get("random_state")
 
 

@@ -21,6 +21,7 @@ from lightning_vi.errors import UserError
 from lightning_vi.generator_model import GeneratorModel
 from lightning_vi.likelihoods.likelihood import at_least_float32
 from lightning_vi.modules.epoch_record import EpochRecord
+from lightning_vi.modules.finite_steps import FiniteSteps, was_skipped
 from lightning_vi.modules.hyperparameters import keep_plain
 from lightning_vi.modules.inputs import evaluation_noise, inputs_of, loss_of_none
 from lightning_vi.modules.optimization import schedule
@@ -117,6 +118,7 @@ class GAN(LightningModule):
         self.judgements = nn.ModuleDict(
             {f"{split}_{name}": MeanMetric(nan_strategy="disable") for split in SPLITS for name in ("real", "fake")}
         )
+        self.terms: dict[str, Tensor] = {}  # see `FiniteSteps`
         keep_plain(self)
 
     @property
@@ -128,8 +130,8 @@ class GAN(LightningModule):
         return self.average.module
 
     def configure_callbacks(self) -> list[Callback]:
-        """See `EpochRecord`."""
-        return self._record.unless_there(self.trainer)
+        """See `EpochRecord` and `FiniteSteps`."""
+        return [*self._record.unless_there(self.trainer), *FiniteSteps.unless_there(self.trainer)]
 
     def on_fit_start(self) -> None:
         """Refuse what would train wrongly.
@@ -225,6 +227,7 @@ class GAN(LightningModule):
     def _discriminator_step(self, real: Tensor, weight: float) -> tuple[Tensor, Tensor, Tensor]:
         """Loss, judgement of data and of generated examples, each of shape () and weighted, see :meth:`_weight`."""
         _, optimizer = self._optimizers()
+        penalty = torch.zeros((), device=self.device)
         with self.toggled_optimizer(optimizer):
             if len(real) == 0:  # of a last block with fewer examples than devices
                 loss = real_judgement = fake_judgement = loss_of_none(self.discriminator)
@@ -238,6 +241,8 @@ class GAN(LightningModule):
                 if self.penalty is not None:
                     term = self.penalty(self.discriminator, real, fake, self.steps["discriminator"])
                     loss = loss if term is None else loss + term
+                    penalty = penalty if term is None else term.detach()
+            self.terms = {"discriminator_loss": loss.detach(), "penalty": penalty}
             loss, real_judgement, fake_judgement = (weight * each for each in (loss, real_judgement, fake_judgement))
             optimizer.zero_grad()
             self._backward(loss)
@@ -255,11 +260,12 @@ class GAN(LightningModule):
             else:
                 outputs = self.discriminator(self.generator.draw(count))
                 loss = weight * self.loss.generator(at_least_float32(outputs))
+            self.terms = {"generator_loss": loss.detach()}
             optimizer.zero_grad()
             self._backward(loss)
             optimizer.step()
         self.steps["generator"] += 1
-        if self.average is not None:
+        if self.average is not None and not was_skipped(optimizer.optimizer):
             self.average.update_parameters(self.generator)
         return loss.detach()
 

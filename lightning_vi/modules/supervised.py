@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lightning_vi.likelihoods import Likelihood
 from lightning_vi.metrics import Scores, scores_for
 from lightning_vi.modules.epoch_record import EpochRecord, log_loss
+from lightning_vi.modules.finite_steps import FiniteSteps
 from lightning_vi.modules.hyperparameters import keep_plain
 from lightning_vi.modules.inputs import inputs_of
 from lightning_vi.modules.optimization import optimization
@@ -63,6 +64,7 @@ class SupervisedModule(LightningModule, ABC):
             {split: scores_for(likelihood, target_size) for split in SPLITS if self.single is not None}
         )
         self._record = EpochRecord(figures=3)  # loss, NLL and KL
+        self.terms: dict[str, Tensor] = {}  # see `FiniteSteps`
         keep_plain(self)
 
     @abstractmethod
@@ -87,13 +89,14 @@ class SupervisedModule(LightningModule, ABC):
         return sum(p.numel() for p in self.parameters()) - sum(p.numel() for p in self.likelihood.parameters())
 
     def configure_callbacks(self) -> list[Callback]:
-        """See `EpochRecord`."""
-        return self._record.unless_there(self.trainer)
+        """See `EpochRecord` and `FiniteSteps`."""
+        return [*self._record.unless_there(self.trainer), *FiniteSteps.unless_there(self.trainer)]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """See :meth:`objective`."""
         objective = self.objective(batch, batch_idx, self._record.epoch)
         self._record.add(objective.loss, objective.nll, objective.kl)
+        self.terms = {"nll": objective.nll.detach(), "kl": objective.kl.detach()}
         log_loss(self, objective.loss)
         return objective.loss
 

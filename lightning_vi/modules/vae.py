@@ -21,6 +21,7 @@ from lightning_vi.latent_scores import LatentScores, LatentUnits
 from lightning_vi.likelihoods import Bernoulli, Likelihood
 from lightning_vi.marginal import Evaluation, evaluate
 from lightning_vi.modules.epoch_record import EpochRecord, log_loss
+from lightning_vi.modules.finite_steps import FiniteSteps
 from lightning_vi.modules.hyperparameters import keep_plain
 from lightning_vi.modules.inputs import evaluation_noise, inputs_of, loss_of_none
 from lightning_vi.modules.optimization import optimization
@@ -96,11 +97,12 @@ class VAE(LightningModule):
         self.scores = nn.ModuleDict({split: LatentScores(self.model.sizes, dimensions, levels) for split in SPLITS})
         self.units: list[LatentUnits] = []
         self._record = EpochRecord(figures=3)  # loss, reconstruction and KL
+        self.terms: dict[str, Tensor] = {}  # see `FiniteSteps`
         keep_plain(self)
 
     def configure_callbacks(self) -> list[Callback]:
-        """See `EpochRecord`."""
-        return self._record.unless_there(self.trainer)
+        """See `EpochRecord` and `FiniteSteps`."""
+        return [*self._record.unless_there(self.trainer), *FiniteSteps.unless_there(self.trainer)]
 
     def on_train_start(self) -> None:
         """See `start_at_training_moments`."""
@@ -111,7 +113,7 @@ class VAE(LightningModule):
         inputs, epoch = inputs_of(batch), self._record.epoch
         if len(inputs) == 0:  # of a last block with fewer examples than devices
             nothing = loss_of_none(self)
-            self._record.add(nothing, nothing, nothing)
+            self._note(nothing, nothing, nothing)
             return nothing
         seen = inputs if self.corruption is None else self.corruption(inputs)
         draws = self.model.draw(
@@ -121,9 +123,14 @@ class VAE(LightningModule):
         scale = len(inputs) * epoch.devices * epoch.scale / epoch.visited
         trained = self.current_epoch + batch_idx // epoch.accumulated / epoch.steps
         loss = scale * self.objective.loss(draws, trained)
-        self._record.add(loss, -scale * draws.log_likelihood.mean(), scale * draws.kl.mean())
+        self._note(loss, -scale * draws.log_likelihood.mean(), scale * draws.kl.mean())
         log_loss(self, loss)
         return loss
+
+    def _note(self, loss: Tensor, reconstruction: Tensor, kl: Tensor) -> None:
+        self._record.add(loss, reconstruction, kl)
+        # The loss too, since an objective can have terms of its own.
+        self.terms = {"reconstruction": reconstruction.detach(), "kl": kl.detach(), "loss": loss.detach()}
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's means; an epoch that `max_steps` has cut short has none."""
