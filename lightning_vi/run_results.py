@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Timer
 from lightning_vi.callbacks import LearningCurves
 from lightning_vi.callbacks.run_folder import run_folder
 from lightning_vi.json_file import write_json
+from lightning_vi.modules.finite_steps import FiniteSteps
 from lightning_vi.modules.supervised import SupervisedModule
 from lightning_vi.provenance import commit
 
@@ -23,11 +24,13 @@ class Training(NamedTuple):
         epochs: Number of epochs trained.
         seconds: Time it took, over all starts where there is a `Timer`.
         curves: For each name that was logged its values by epoch, where there is a `LearningCurves`.
+        skipped_steps: Number of steps left out since their loss or gradient was not finite, see `FiniteSteps`.
     """
 
     epochs: int
     seconds: float
     curves: dict[str, dict[int, float]]
+    skipped_steps: int
 
 
 def training(trainer: Trainer, epochs: int, seconds: float) -> Training:
@@ -41,7 +44,9 @@ def training(trainer: Trainer, epochs: int, seconds: float) -> Training:
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set at run time
     timers = [each for each in callbacks if isinstance(each, Timer)]
     curves = [each.history for each in callbacks if isinstance(each, LearningCurves)]
-    return Training(epochs, timers[0].time_elapsed() if timers else seconds, curves[0] if curves else {})
+    skipped = sum(each.skipped for each in callbacks if isinstance(each, FiniteSteps))
+    elapsed = timers[0].time_elapsed() if timers else seconds
+    return Training(epochs, elapsed, curves[0] if curves else {}, skipped)
 
 
 def write(trainer: Trainer, model: LightningModule, scores: dict[str, float], training: Training) -> Path:
@@ -64,6 +69,7 @@ def write(trainer: Trainer, model: LightningModule, scores: dict[str, float], tr
             "scores": scores,
             "curves": training.curves,
             "epochs": training.epochs,
+            "skipped_steps": training.skipped_steps,
             "parameters": parameters,
             "weights": model.weights if isinstance(model, SupervisedModule) else parameters,
             "seconds": training.seconds,

@@ -16,6 +16,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning_vi import checkpoints, run_results, summary
 from lightning_vi.callbacks import LearningCurves
 from lightning_vi.errors import UserError
+from lightning_vi.modules.finite_steps import FiniteSteps
 
 TRAINING_ONLY = ("optimizer", "lr_scheduler")
 """Arguments of a model that do not matter to its evaluation."""
@@ -81,7 +82,8 @@ class Session:
         scores = {} if test_checkpoint == "none" else self._final_scores(path)
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]  # set at run time
             run_results.write(self.trainer, self.model, scores, training)
-        self._show({**scores, **elbo}, path, {"wall time": summary.duration(seconds)})
+        skipped = {"skipped steps": f"{training.skipped_steps:,}"} if training.skipped_steps else {}
+        self._show({**scores, **elbo}, path, {**skipped, "wall time": summary.duration(seconds)})
 
     def _start_from(self, path: Path) -> None:
         """Load a checkpoint's weights into the model, and nothing else of it."""
@@ -98,9 +100,9 @@ class Session:
         return True
 
     def _take_up(self, path: Path, checkpoint: Mapping[str, Any]) -> int:
-        """Restore what callbacks have noted in a training that is over, its curves and its time; its epochs."""
+        """Restore what callbacks have noted in a training that is over; its epochs."""
         for each in self.trainer.callbacks:  # type: ignore[attr-defined]  # set at run time
-            if isinstance(each, LearningCurves | Timer) and each.state_key in checkpoint["callbacks"]:
+            if isinstance(each, LearningCurves | Timer | FiniteSteps) and each.state_key in checkpoint["callbacks"]:
                 each.load_state_dict(checkpoint["callbacks"][each.state_key])
         epochs = checkpoints.epochs(checkpoint)
         self._tell(f"{path} has been trained for {epochs} epochs already. Testing it.")

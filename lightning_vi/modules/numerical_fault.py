@@ -42,7 +42,9 @@ def tell(trainer: Trainer, module: LightningModule, step: Step) -> str:
     network = network_of(module, step.optimizer)
     faults = [f"{name} (={value})" for name, value in bad.items()]
     faults += [f"the gradient of {network}"] if network else []
-    rates = "/".join(f"{rate:g}" for rate in dict.fromkeys(float(each["lr"]) for each in step.optimizer.param_groups))
+    # Of all optimizers: what one network meets can be of another's making.
+    groups = [group for each in trainer.optimizers for group in each.param_groups]
+    rates = "/".join(dict.fromkeys(f"{float(group['lr']):g}" for group in groups))
     data_is_bad = torch.tensor(float(not all_finite(tensors_in(step.batch))), device=module.device)
     if float(trainer.strategy.reduce(data_is_bad, reduce_op="sum")):
         remedy = "The minibatch's own numbers are not finite: mend the data."
