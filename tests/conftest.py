@@ -5,7 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
+# The same few examples in every run, whatever the machine's pace.
+settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=25, database=None)
+settings.load_profile("reproducible")
 torch.set_num_threads(1)
 
 

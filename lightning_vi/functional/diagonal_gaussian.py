@@ -21,7 +21,9 @@ _LOG_TWO_PI = math.log(2.0 * math.pi)
 
 def log_prob(value: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
     """log N(value | mean, exp(log_variance)); the shapes broadcast."""
-    return -0.5 * (_LOG_TWO_PI + log_variance + (value - mean).square() * torch.exp(-log_variance))
+    # 1 / sigma overflows much later than 1 / sigma^2, and its bound keeps 0 * inf away where sigma vanishes.
+    precision_root = torch.exp(-0.5 * log_variance.clamp(min=-160.0))
+    return -0.5 * (_LOG_TWO_PI + log_variance + ((value - mean) * precision_root).square())
 
 
 def standard_log_prob(value: Tensor) -> Tensor:

@@ -104,9 +104,10 @@ def _vectorise(x: Tensor, dtype: torch.dtype) -> bool:
 
 
 def softplus_and_slope(x: Tensor) -> tuple[Tensor, Tensor]:
-    """log(1 + e^x) and its derivative 1 / (1 + e^-x), elementwise."""
+    """log(1 + e^x) and its derivative 1 / (1 + e^-x), elementwise; both stay positive, below x = -87 at 2e-38."""
     if _vectorise(x, x.dtype):
         return softplus_and_slope_polynomial(x)
+    x = x.clamp(min=-87.0)
     return F.softplus(x, threshold=40.0), torch.sigmoid(x)
 
 

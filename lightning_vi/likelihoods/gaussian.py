@@ -38,8 +38,8 @@ class Gaussian(Likelihood):
 
     @property
     def sigma(self) -> Tensor:
-        """The standard deviation of the noise, a scalar tensor."""
-        return self.log_sigma.exp()
+        """The standard deviation of the noise, a scalar tensor; at least e^-40, whose square is not 0 in float32."""
+        return self.log_sigma.clamp(min=-40.0).exp()
 
     def output_size(self, target_size: int) -> int:
         """See `Likelihood.output_size`: D outputs for D dimensions."""

@@ -13,7 +13,8 @@ class HeteroscedasticGaussian(Likelihood):
 
     Targets are floats (B, D). The first D outputs are the mean m, the last D the logarithms rho of the
     variances (not of the standard deviations), as the lecture writes its decoder. The floor s is 0 by default; without
-    one the density grows without bound where a dimension never varies, such as a pixel at the border.
+    one the density grows without bound where a dimension never varies, such as a pixel at the border; or up to
+    rho = -80, below which float32 has no variances.
 
     References:
         Nix, Weigend 1994, Estimating the mean and variance of the target probability distribution.
@@ -54,6 +55,7 @@ class HeteroscedasticGaussian(Likelihood):
                 "a log variance per dimension. Give the network `output_size(target_size)` outputs."
             )
         mean, rho = at_least_float32(outputs).chunk(2, dim=-1)
+        rho = rho.clamp(min=-80.0)
         sigma = (rho.exp() + self.minimum_sigma**2).sqrt() if self.minimum_sigma else (0.5 * rho).exp()
         return dist.Independent(dist.Normal(mean, sigma, validate_args=False), 1, validate_args=False)
 

@@ -72,6 +72,6 @@ class ScaleMixture(Prior):
         # lose all digits, and its precision 1 / sigma2^2 (9e6 for sigma2 = e^-8) blow up what is left.
         t = elementary.exp_neg(log_odds.abs())
         wide, narrow = self.sigma1**-2, self.sigma2**-2
-        larger = torch.where(log_odds >= 0.0, wide, narrow)
+        larger = torch.where(log_odds >= 0.0, torch.full_like(log_odds, wide), narrow)  # two numbers make a float32
         smaller = (wide + narrow) - larger
         return -weights * ((larger + t * smaller) / (1.0 + t))
