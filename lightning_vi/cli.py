@@ -60,6 +60,11 @@ def run(args: Sequence[str]) -> None:
         except UserError:
             raise
         except (MisconfigurationException, ValueError, RuntimeError) as error:
+            if str(error).startswith("Expected more than 1 value per channel"):
+                raise UserError(
+                    "a minibatch of one example, perhaps an epoch's last, cannot be normalised by BatchNorm1d. "
+                    "Set another --data.batch_size."
+                ) from error
             if not _complains_of_settings(error):
                 raise
             raise UserError(user_errors.shorten(str(error))) from error

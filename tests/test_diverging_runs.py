@@ -42,6 +42,12 @@ def test_a_learning_rate_too_large_is_told(
     assert "Lower the learning rate" in error
 
 
+def test_a_minibatch_that_cannot_be_normalised_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--model.compile=false", "--model.net.normalization=BatchNorm1d", "--data.batch_size=1"]
+    assert main(["fit", "--config=bbb_digits.yaml", *OPTIONS, *arguments]) == 2
+    assert "lightning-vi: a minibatch of one example" in capsys.readouterr().err
+
+
 def write(name: str, content: object) -> str:
     Path(name).write_text(yaml.safe_dump(content))
     return f"--config={name}"
