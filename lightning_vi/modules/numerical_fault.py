@@ -42,6 +42,7 @@ def tell(trainer: Trainer, module: LightningModule, step: Step) -> str:
     network = network_of(module, step.optimizer)
     faults = [f"{name} (={value})" for name, value in bad.items()]
     faults += [f"the gradient of {network}"] if network else []
+    faults = faults or ["the loss or its gradient"]  # of a GPU the gradients are those of the step after
     # Of all optimizers: what one network meets can be of another's making.
     groups = [group for each in trainer.optimizers for group in each.param_groups]
     rates = "/".join(dict.fromkeys(f"{float(group['lr']):g}" for group in groups))

@@ -45,12 +45,8 @@ def doubles(values: list[float]) -> Tensor:
 @given(PRIORS)
 def test_a_prior_integrates_to_one(prior: Prior) -> None:
     grid = torch.sinh(torch.linspace(-16.0, 16.0, 200_001, dtype=torch.float64)) * 1e-4
-    torch.testing.assert_close(
-        torch.trapezoid(prior.log_prob(grid + getattr(prior, "mean", 0.0)).exp(), grid),
-        doubles([1.0])[0],
-        rtol=0,
-        atol=1e-5,
-    )
+    density = prior.log_prob(grid + (prior.mean if isinstance(prior, Gaussian) else 0.0)).exp()
+    assert abs(float(torch.trapezoid(density, grid)) - 1.0) < 1e-5
 
 
 @given(MIXTURES, WEIGHTS)
