@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from torchvision import datasets
 
 from lightning_vi.datamodules import images
@@ -126,6 +127,18 @@ def test_missing_files_give_two_lines(tmp_path: Path, raw: Path) -> None:
             assert part in message
 
 
+def test_a_failed_download_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="Connection refused"):
+        tiny(tmp_path / "new").download()
+    assert list(tmp_path.iterdir()) == []
+    folder = tmp_path / "Tiny" / "raw"
+    folder.mkdir(parents=True)
+    (folder / NAMES[0]).write_bytes(idx(arrays()[NAMES[0]]))
+    with pytest.raises(UserError, match="Connection refused"):
+        tiny(tmp_path).download()
+    assert [each.name for each in folder.iterdir()] == [NAMES[0]]
+
+
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "Tiny").write_text("a file where a folder should be")
     with pytest.raises(UserError, match=r"the download failed: .*Tiny/raw"):
@@ -188,6 +201,61 @@ def test_archives_that_are_there_need_no_network(tmp_path: Path, monkeypatch: py
     source = tiny(tmp_path)
     source.download()
     assert torch.equal(source.splits().test.tensors[1], torch.arange(TEST))
+
+
+@pytest.mark.parametrize("last", range(4))
+def test_what_a_kill_has_left_of_a_download_is_mended(
+    last: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Archives are all there, and of the files those before the one that was being unpacked."""
+    folder = tmp_path / "Tiny" / "raw"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(Tiny, "resources", resources(folder))
+    for name in NAMES[: last + 1]:
+        (folder / name).write_bytes(idx(arrays()[name]))
+    half = folder / NAMES[last]
+    half.write_bytes(half.read_bytes()[: half.stat().st_size // 2])
+    source = tiny(tmp_path)
+    source.download()
+    for (training, labels), size in zip((NAMES[:2], NAMES[2:]), (TRAINING, TEST), strict=True):
+        assert (folder / training).read_bytes() == idx(arrays()[training])
+        assert (folder / labels).stat().st_size == 8 + size
+
+
+def test_half_an_archive_that_a_kill_has_left_is_fetched_again(served: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "Tiny" / "raw"
+    folder.mkdir(parents=True)
+    archive = (served / f"{NAMES[0]}.gz").read_bytes()
+    (folder / f"{NAMES[0]}.gz").write_bytes(archive[: len(archive) // 2])
+    source = tiny(tmp_path / "new")
+    source.download()
+    assert torch.equal(source.splits().test.tensors[1], torch.arange(TEST))
+
+
+def test_a_wrong_file_beside_another_archive_is_the_users_own(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Tiny, "resources", resources(raw))
+    (raw / NAMES[3]).write_bytes(b"mine")
+    (raw / f"{NAMES[3]}.gz").write_bytes(b"mine too")
+    source = tiny(tmp_path)
+    source.download()
+    assert (raw / NAMES[3]).read_bytes() == b"mine"
+    with pytest.raises(UserError, match="delete it to have it downloaded again"):
+        source.splits()
+
+
+def test_a_download_waits_for_that_of_another_process(served: Path, tmp_path: Path) -> None:
+    source = tiny(tmp_path / "new")
+    source.folder.mkdir(parents=True)
+    with FileLock(source.folder / images.LOCK):
+        other = threading.Thread(target=source.download)
+        other.start()
+        other.join(0.2)
+        assert other.is_alive()
+        assert [each.name for each in source.folder.iterdir()] == [images.LOCK]
+    other.join(20)
+    assert len(source.splits().test) == TEST
 
 
 def test_a_read_only_folder_will_do(raw: Path, tmp_path: Path) -> None:
