@@ -17,7 +17,10 @@ LINKED = ("input_shape", "target_size", "levels")
 """What a model takes from its datamodule."""
 
 MISTAKES = (ValueError, MisconfigurationException, ModuleNotFoundError)
-"""What constructors raise when their arguments cannot be had; anything else they raise is a bug."""
+"""What constructors raise when their arguments cannot be had; anything else ours or the user's raise is a bug."""
+
+FOREIGN = ("lightning", "torch")
+"""Packages whose constructors hardly check their arguments: whatever they raise is about these."""
 
 
 class Builder:
@@ -79,7 +82,18 @@ class Builder:
         links = {key: value for key, value in applied_instantiation_links.items() if key.split(".")[-1] in kwargs}
         with self._failure_kept(class_type):
             _require_shapes(class_type, kwargs)
+            self._require_linked(links)
             return _InstantiatorFn(self._cli, "model")(class_type, *args, applied_instantiation_links=links, **kwargs)
+
+    def _require_linked(self, links: dict[str, Any]) -> None:
+        """Refuse an argument of the model that contradicts the data, which would silently have its way."""
+        assert self._cli is not None
+        given = self._cli.config[self._cli.subcommand]["model"].get("init_args", {})
+        for key, told in links.items():
+            name = key.split(".")[-1]
+            value = given.get(name)
+            if value is not None and told is not None and _plain(value) != _plain(told):
+                raise UserError(f"model.{name} (={value}) is not that of the data, {told}. Leave it out.")
 
     @contextmanager
     def _failure_kept(self, class_type: Callable[..., Any]) -> Iterator[None]:
@@ -93,7 +107,13 @@ class Builder:
             raise self.failure from error
         except Exception as error:
             self.failure = error
-            raise
+            if class_type.__module__.partition(".")[0] in FOREIGN:
+                self.failure = UserError(f"{class_type.__name__}: its arguments do not fit: {shorten(str(error))}")
+            raise self.failure from error
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple | list) else value  # tuples of the data are lists in a file
 
 
 def _require_shapes(class_type: type[LightningModule], arguments: dict[str, Any]) -> None:

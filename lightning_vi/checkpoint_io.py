@@ -7,6 +7,7 @@ import torch
 from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from lightning_vi.checkpoint_version import stamped
 from lightning_vi.whole_file import whole
 
 
@@ -19,6 +20,7 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None) -> None:
         """See `lightning.pytorch.plugins.io.CheckpointIO.save_checkpoint`; files of this machine only."""
+        checkpoint = stamped(checkpoint)
         if storage_options is not None or "://" in str(path):
             super().save_checkpoint(checkpoint, path, storage_options)
             return

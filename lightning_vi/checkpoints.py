@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule, Trainer
 
+from lightning_vi.checkpoint_version import require_known
 from lightning_vi.errors import UserError
 from lightning_vi.nearest import did_you_mean
 from lightning_vi.settings import flat
@@ -50,7 +51,7 @@ def read(path: Path) -> dict[str, Any]:
     """What a checkpoint holds. It is read as data: nothing in it can run code.
 
     Raises:
-        UserError: if the file is not a checkpoint, is damaged or holds more than data.
+        UserError: if the file is not a checkpoint, is damaged, holds more than data or is of a format unknown here.
     """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -58,6 +59,7 @@ def read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is not a checkpoint that can be read as data.") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"{path} is not a checkpoint of Lightning: it has no 'state_dict'.")
+    require_known(checkpoint, path)
     return checkpoint
 
 

@@ -7,13 +7,14 @@ and so is one whose datamodule does not tell them: then they are given like any 
 import traceback
 from argparse import ArgumentError, Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # imported there without __all__
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import BasePredictionWriter, ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import BasePredictionWriter, Callback, ModelCheckpoint, ProgressBar, Timer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.plugins.io import CheckpointIO
@@ -42,8 +43,10 @@ from lightning_vi.building import LINKED, MISTAKES, Builder
 from lightning_vi.callbacks import PredictionWriter
 from lightning_vi.checkpoint_io import WholeFileCheckpointIO
 from lightning_vi.errors import UserError
+from lightning_vi.leftovers import taken_back
 from lightning_vi.quiet import quiet
 from lightning_vi.session import Session
+from lightning_vi.trainer_settings import require_sensible
 
 
 def run(args: Sequence[str]) -> None:
@@ -76,6 +79,11 @@ def _complains_of_settings(error: Exception) -> bool:
         return str(error).startswith("Early stopping conditioned on metric")
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return str(frame.f_globals["__name__"]).startswith("lightning.")
+
+
+def _is_clock(callback: Callback) -> bool:
+    """Whether it notes the time, and sets no limit to it."""
+    return isinstance(callback, Timer) and callback.time_remaining() is None
 
 
 class NamedConfigFile(ActionConfigFile):
@@ -214,9 +222,15 @@ class CommandLine(LightningCLI):
             self.config = parser.parse_args(args)
         except ArgumentError as error:
             raise UserError(user_errors.explain(str(error), self._parser(args[0]))) from error
-        settings = self.config[args[0]]["trainer"]
+        options = self.config[args[0]]
+        settings, seed, name = options["trainer"], options["seed_everything"], options["name"]
         if not isinstance(settings, Namespace):  # which jsonargparse lets pass
             raise UserError(f"trainer: expected a mapping of options, got '{settings}'.")
+        require_sensible(settings)
+        if not isinstance(seed, bool) and not 0 <= seed < 2**32:
+            raise UserError(f"seed_everything (={seed}) must lie in [0, {2**32 - 1}].")
+        if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+            raise UserError(f"name (='{name}') must be that of a folder below the loggers' folder, e.g. mine or a/b.")
 
     def _parse_ckpt_path(self) -> None:
         """Keep the settings that were given: Lightning's would silently replace them by the checkpoint's."""
@@ -251,11 +265,19 @@ class CommandLine(LightningCLI):
         if self.subcommand == "prune" and isinstance(settings["callbacks"], list):
             # The others' pictures and files are those of one set of weights.
             settings["callbacks"] = [each for each in settings["callbacks"] if isinstance(each, ProgressBar)]
+        if settings["max_time"] is not None and isinstance(settings["callbacks"], list):
+            # Its own Timer, which notes the time of training too; beside ours Lightning would pass over the limit.
+            settings["callbacks"] = [each for each in settings["callbacks"] if not _is_clock(each)]
         given = settings["plugins"] or []
         plugins = given if isinstance(given, list) else [given]
         if not any(isinstance(each, CheckpointIO) for each in plugins):
             settings["plugins"] = [*plugins, WholeFileCheckpointIO()]
         return super().instantiate_trainer(**kwargs)
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """See `LightningCLI._run_subcommand`; a mistake that is noticed before training leaves no run behind."""
+        with taken_back(self.trainer):
+            super()._run_subcommand(subcommand)
 
     def fit(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
         """See `Session.fit`."""

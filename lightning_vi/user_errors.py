@@ -198,7 +198,7 @@ def _tell(failure: Failure, failures: list[Failure], parser: ArgumentParser) -> 
         name = match[1].partition(".")[0]
         if name == "class_path":  # so not all keys are those of a class, and they count as arguments
             return f"{option}only init_args and dict_kwargs can stand beside class_path."
-        hint = did_you_mean(name, [*options, "init_args"]) or f" Its options: {', '.join(options)}."
+        hint = did_you_mean(name, [*options, "init_args"]) or f" Its options: {', '.join(options) or 'none'}."
         return f"{option}{_leaf(owner)} has no option '{name}'.{hint}"
     if failure.kind is _REQUIRED and not where:
         names = sorted(name.partition(".")[2] or name for name in match[1].split(", "))

@@ -55,12 +55,14 @@ OPTIONS = {
     "--model.draws=0": "BayesByBackprop: draws (=0) must be at least 1.",
     "--model.optimizer.lr=-1": "Adam: Invalid learning rate: -1.0",
     "--trainer.max_epochs=-5": "`max_epochs` must be a non-negative integer or -1. You passed in -5.",
-    "--seed_everything=-4": "-4 is not in bounds, numpy accepts from 0 to 4294967295",
+    "--seed_everything=-4": "seed_everything (=-4) must lie in [0, 4294967295].",
     "--trainer.precision=bf16-true": (
         "trainer.precision (=bf16-true) keeps the weights in 16 bits, too few for the small sigma of a posterior. "
         "Choose bf16-mixed."
     ),
-    "--trainer.devices=0": "`Trainer(devices='0')` value is not a valid input using cpu accelerator.",
+    "--trainer.devices=0": (
+        "trainer.devices (=0) must be a number of processes from 1 on, or auto, for the accelerator cpu."
+    ),
     "--trainer.devices=1000": (
         f"trainer.devices (=1000) must not exceed the machine's processor cores (={os.cpu_count()}): each device is a "
         "process."

@@ -22,8 +22,8 @@ class FactorisedGaussian(ABC):
     """
 
     def __init__(self, initial_sigma: float = 0.0067) -> None:
-        if not initial_sigma > 0.0:
-            raise UserError(f"{type(self).__name__}: initial_sigma (={initial_sigma}) must be > 0.")
+        if not 0.0 < initial_sigma < math.inf:
+            raise UserError(f"{type(self).__name__}: initial_sigma (={initial_sigma}) must be > 0 and finite.")
         self.initial_sigma = initial_sigma
 
     def __repr__(self) -> str:

@@ -1,5 +1,6 @@
 """The Gaussian prior, whose divergence from a Gaussian posterior has a closed form."""
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -22,8 +23,8 @@ class Gaussian(Prior):
     mean: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.sigma > 0.0:
-            raise UserError(f"Gaussian prior: sigma (={self.sigma}) must be > 0.")
+        if not 0.0 < self.sigma < math.inf:
+            raise UserError(f"Gaussian prior: sigma (={self.sigma}) must be > 0 and finite.")
 
     def log_prob(self, weights: Tensor) -> Tensor:
         """See :meth:`Prior.log_prob`."""

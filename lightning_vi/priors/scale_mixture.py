@@ -40,10 +40,10 @@ class ScaleMixture(Prior):
     def __post_init__(self) -> None:
         if not 0.0 < self.pi < 1.0:
             raise UserError(f"ScaleMixture: pi (={self.pi}) must lie in (0, 1).")
-        if not 0.0 < self.sigma2 < self.sigma1:
+        if not 0.0 < self.sigma2 < self.sigma1 < math.inf:
             raise UserError(
-                f"ScaleMixture: sigma2 (={self.sigma2}) must be > 0 and < sigma1 (={self.sigma1}): "
-                "the first component is the wide one."
+                f"ScaleMixture: sigma2 (={self.sigma2}) must be > 0 and < sigma1 (={self.sigma1}), "
+                "which must be finite: the first component is the wide one."
             )
 
     def _log_odds(self, weights: Tensor) -> Tensor:
