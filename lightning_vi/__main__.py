@@ -9,6 +9,7 @@ from lightning_vi import __version__, named_configs
 from lightning_vi.allocator import keep_freed_memory
 from lightning_vi.errors import UserError
 from lightning_vi.nearest import did_you_mean
+from lightning_vi.telling import told_by_first_process
 
 COMMANDS = {
     "fit": "train, then test the final epoch's checkpoint",
@@ -38,7 +39,8 @@ def main(args: Sequence[str] | None = None) -> int:
     except UserError as error:
         if show_traceback:
             traceback.print_exc()
-        print(f"lightning-vi: {error}", file=sys.stderr)
+        if not told_by_first_process():
+            print(f"lightning-vi: {error}", file=sys.stderr)
         return 2
 
 

@@ -118,7 +118,7 @@ def differences(checkpoint: Mapping[str, Any], module: LightningModule, ignored:
     saved = _flat(checkpoint.get(module.CHECKPOINT_HYPER_PARAMS_KEY, {}))
     given = _flat(module.hparams)
     return [
-        f"{name} {saved[name]} (here {given[name]})"
+        f"{'model' if name == '_class_path' else name} {saved[name]} (here {given[name]})"
         for name in saved
         if name in given and saved[name] != given[name] and name.partition(".")[0] not in ignored
     ]

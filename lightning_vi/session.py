@@ -13,7 +13,7 @@ from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
-from lightning_vi import checkpoints, run_results, summary
+from lightning_vi import checkpoints, origin, run_results, summary
 from lightning_vi.callbacks import LearningCurves
 from lightning_vi.errors import UserError
 from lightning_vi.modules.finite_steps import FiniteSteps
@@ -56,7 +56,8 @@ class Session:
         A run that has had all its epochs is tested at once: its final test may be what it has lost.
 
         Raises:
-            UserError: if there is no such checkpoint, or if it has been trained for longer than asked.
+            UserError: if there is no such checkpoint, or if it has been trained for longer than asked, as another model or on
+                other data.
         """
         if test_checkpoint == "best" and not any(each.monitor for each in self._savers()):
             raise UserError("--test_checkpoint best: no ModelCheckpoint of trainer.callbacks has a monitor.")
@@ -66,6 +67,8 @@ class Session:
         start = time.monotonic()
         elbo: dict[str, float] = {}
         checkpoint = None if path is None else checkpoints.read(path)
+        if path is not None and checkpoint is not None:
+            origin.require_same(checkpoint, path, self.model, self.datamodule)
         if path is not None and checkpoint is not None and self._is_finished(path, checkpoint, test_checkpoint):
             epochs = self._take_up(path, checkpoint)
         else:
