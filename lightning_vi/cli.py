@@ -93,6 +93,8 @@ class NamedConfigFile(ActionConfigFile):
         """Merge a configuration into what has been read so far."""
         path = named_configs.find(values)
         named_configs.require_unique_keys(path)
+        if named_configs.is_table(path):
+            raise UserError(f"--config {values}: this describes a table of runs. Use it so: table --config {values}")
         try:
             self.apply_config(parser, namespace, self.dest, str(path))
         except (ArgumentError, TypeError, ValueError) as error:

@@ -8,6 +8,9 @@ import yaml
 from lightning_vi.errors import UserError
 from lightning_vi.nearest import nearest
 
+UNREADABLE = (yaml.YAMLError, ValueError, RecursionError)
+"""What PyYAML raises of a file: no YAML, no text, a date that is none, more levels than it can follow."""
+
 DEFAULTS = "trainer.yaml"
 """The packaged configuration that every command starts from."""
 
@@ -56,27 +59,44 @@ def read(path: Path) -> object:
     require_unique_keys(path)
     try:
         content: object = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[0]}.") from error
+    except UNREADABLE as error:
+        raise UserError(f"{path}: not valid YAML: {str(error).splitlines()[0]}. Correct it.") from error
     return content
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file describes a table of runs, not a run."""
+    node = _composed(path)
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return {"metric", "rows"} <= {key.value for key, _ in pairs if isinstance(key, yaml.ScalarNode)}
 
 
 def require_unique_keys(path: Path) -> None:
     """Refuse a file that gives an option twice, of which YAML's reader would silently take the last.
 
     Raises:
-        UserError: if it does.
+        UserError: if it does, or if its options cannot be walked through.
     """
     try:
-        _require_unique_keys(yaml.compose(path.read_text(encoding="utf-8")), path)
-    except (yaml.YAMLError, UnicodeDecodeError):
-        return  # what cannot be read at all is told by the parser
+        _require_unique_keys(_composed(path), path)
+    except RecursionError as error:
+        raise UserError(f"{path}: its options are nested too deeply. Correct it.") from error
+
+
+def _composed(path: Path) -> yaml.Node | None:
+    """The tree of a file; None if it cannot be read at all, which the parser tells."""
+    try:
+        return yaml.compose(path.read_text(encoding="utf-8"))
+    except UNREADABLE:
+        return None
 
 
 def _require_unique_keys(node: yaml.Node | None, path: Path) -> None:
     if isinstance(node, yaml.MappingNode):
         keys = set()
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise UserError(f"{path}: line {key.start_mark.line + 1}: the name of an option must be a word.")
             if key.value in keys:
                 raise UserError(f"{path}: line {key.start_mark.line + 1}: '{key.value}' is given twice.")
             keys.add(key.value)

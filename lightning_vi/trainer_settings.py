@@ -39,7 +39,9 @@ def require_sensible(settings: Mapping[str, Any]) -> None:
     accelerator, devices = settings["accelerator"], settings["devices"]
     kinds = ACCELERATORS.get(accelerator, ())
     if kinds and not any(kind.is_available() for kind in kinds):
-        raise UserError(f"trainer.accelerator (={accelerator}): PyTorch finds none on this machine. Choose cpu or auto.")
+        raise UserError(
+            f"trainer.accelerator (={accelerator}): PyTorch finds none on this machine. Choose cpu or auto."
+        )
     if accelerator == "cpu" and devices != "auto" and not _is_number(devices):
         raise UserError(
             f"trainer.devices (={devices}) must be a number of processes from 1 on, or auto, for the accelerator cpu."

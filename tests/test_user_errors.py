@@ -116,6 +116,7 @@ def test_a_wrong_option_is_told_in_a_line(option: str, capsys: pytest.CaptureFix
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == f"lightning-vi: {OPTIONS[option]}\n"
+    assert list(Path().iterdir()) == []
 
 
 @pytest.mark.parametrize("text", FILES)
