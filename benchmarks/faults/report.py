@@ -1,0 +1,57 @@
+"""What the sections have counted: ``reliability.csv`` and the page that is made of it."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from lightning_vi.text_table import Column, markdown
+
+HEAD = """# Reliability
+
+Command: `OMP_NUM_THREADS=1 python -m benchmarks.faults [SECTION ...]`; each section replaces its own lines.
+[docs/reliability.md](../docs/reliability.md) says what a trial does and what counts as a failure.
+
+"""
+
+
+@dataclass(frozen=True)
+class Count:
+    """A line of ``reliability.csv``: how often something was tried and how often it failed.
+
+    Attributes:
+        section: Name of the section's file.
+        case: What was tried.
+        trials: How often.
+        failures: How many of these did not end as they must.
+        seconds: Time of all of them.
+        device: In words.
+        commit: Of the source.
+    """
+
+    section: str
+    case: str
+    trials: int
+    failures: int
+    seconds: float
+    device: str
+    commit: str
+
+
+def update(folder: Path, section: str, counts: Iterable[Count]) -> None:
+    """Replace a section's lines in ``reliability.csv``, or add them, and make ``reliability.md`` of all lines."""
+    path = folder / "reliability.csv"
+    names = [each.name for each in fields(Count)]
+    kept: list[dict[str, str]] = []
+    if path.is_file():
+        with path.open(newline="") as file:
+            kept = [line for line in csv.DictReader(file) if line["section"] != section]
+    new = [{name: str(value) for name, value in asdict(each).items()} for each in counts]
+    lines = sorted([*kept, *new], key=lambda line: line["section"])
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+    words = ("section", "case", "device", "commit")
+    columns = [Column(name, [line[name] for line in lines], is_number=name not in words) for name in names]
+    (folder / "reliability.md").write_text(HEAD + markdown(columns) + "\n")
