@@ -56,8 +56,8 @@ class Session:
         A run that has had all its epochs is tested at once: its final test may be what it has lost.
 
         Raises:
-            UserError: if there is no such checkpoint, or if it has been trained for longer than asked, as another model or on
-                other data.
+            UserError: if there is no such checkpoint, or if it has been trained for longer than asked, as
+                another model or on other data.
         """
         if test_checkpoint == "best" and not any(each.monitor for each in self._savers()):
             raise UserError("--test_checkpoint best: no ModelCheckpoint of trainer.callbacks has a monitor.")

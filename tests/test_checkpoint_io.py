@@ -6,6 +6,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from lightning_vi.__main__ import main
 from lightning_vi.checkpoint_io import WholeFileCheckpointIO
+from lightning_vi.checkpoint_version import FORMAT, KEY
 from lightning_vi.session import Session
 
 
@@ -22,9 +23,9 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         patched.setattr(torch, "save", cut_short)
         with pytest.raises(KeyboardInterrupt):
             io.save_checkpoint({"epoch": 2}, path)
-    assert torch.load(path, weights_only=True) == {"epoch": 1}
+    assert torch.load(path, weights_only=True) == {"epoch": 1, KEY: FORMAT}
     io.save_checkpoint({"epoch": 3}, path)
-    assert torch.load(path, weights_only=True) == {"epoch": 3}
+    assert torch.load(path, weights_only=True) == {"epoch": 3, KEY: FORMAT}
     assert [each.name for each in path.parent.iterdir()] == ["a.ckpt"]
 
 

@@ -138,15 +138,18 @@ class Run:
         resume = ["--ckpt_path=last"] if any(self.folder.glob("*/checkpoints/last.ckpt")) else []
         return ["fit", *configs, *options, f"--seed_everything={self.seed}", f"--name={name}", *resume]
 
-    def finished(self) -> dict[str, Any] | None:
-        """What `fit` has left of the run as data, if it has come to its end."""
+    def finished(self) -> Any:
+        """What `fit` has left of the run as data, if it has come to its end; None if it has not.
+
+        Raises:
+            Exception: one of `stored.MALFORMED`, if the file is not JSON.
+        """
         files = {
             int(path.parent.name.removeprefix("version_")): path for path in self.folder.glob("version_*/results.json")
         }
         if not files:
             return None
-        content: dict[str, Any] = json.loads(files[max(files)].read_text(encoding="utf-8"))
-        return content
+        return json.loads(files[max(files)].read_text(encoding="utf-8"))
 
     def result(self, folder: Path) -> Result | None:
         """Its stored result in a folder, if there is one.
@@ -158,28 +161,38 @@ class Run:
         return stored.read(path) if path.is_file() else None
 
     def store(self, folder: Path) -> Result | None:
-        """Store what the finished run has left; None if it has not come to its end."""
-        content = self.finished()
-        if content is None:
+        """Store what the finished run has left; None if it has not come to its end.
+
+        Nor has a run whose file is damaged: it goes on from its last checkpoint, and is tested again.
+        """
+        try:
+            content = self.finished()
+            result = None if content is None else self._result(content)
+        except stored.MALFORMED:
             return None
-        result = Result(
-            row=self.row.name,
-            seed=self.seed,
-            config=self.config,
-            settings=self.settings,
-            scores={name: _rounded(value) for name, value in content["scores"].items()},
-            curves={
-                name: {int(epoch): _rounded(value) for epoch, value in curve.items()}
-                for name, curve in content["curves"].items()
-            },
-            epochs=content["epochs"],
-            weights=content["weights"],
-            minutes=_rounded(content["seconds"] / 60),
-            device=content["device"],
-            commit=content["commit"],
-        )
-        stored.write(result, folder)
+        if result is not None:
+            stored.write(result, folder)
         return result
+
+    def _result(self, content: Mapping[str, Any]) -> Result:
+        return stored.result_of(
+            {
+                "row": self.row.name,
+                "seed": self.seed,
+                "config": self.config,
+                "settings": self.settings,
+                "scores": {name: _rounded(value) for name, value in content["scores"].items()},
+                "curves": {
+                    name: {epoch: _rounded(value) for epoch, value in curve.items()}
+                    for name, curve in content["curves"].items()
+                },
+                "epochs": content["epochs"],
+                "weights": content["weights"],
+                "minutes": _rounded(content["seconds"] / 60),
+                "device": content["device"],
+                "commit": content["commit"],
+            }
+        )
 
 
 def runs_of(table: Table, epochs_scale: float = 1.0) -> list[Run]:

@@ -11,6 +11,21 @@ from lightning_vi.json_file import write_json
 
 Key = TypeVar("Key", int, str)
 
+MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+"""What reading JSON raises, and making a result of what is none."""
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "row": str,
+    "seed": int,
+    "config": str,
+    "settings": dict,
+    "epochs": int,
+    "weights": int,
+    "minutes": (int, float),
+    "device": str,
+    "commit": str,
+}
+
 
 @dataclass(frozen=True)
 class Result:
@@ -67,14 +82,25 @@ def read(path: Path) -> Result:
         UserError: if the file is none.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        curves = {name: _numbers(curve, int) for name, curve in content["curves"].items()}
-        result = Result(**{**content, "curves": curves, "scores": _numbers(content["scores"], str)})
+        result = result_of(json.loads(path.read_text(encoding="utf-8")))
         if result.file_name != path.name:
             raise ValueError(f"its run is that of {result.file_name}")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except MALFORMED as error:
         raise UserError(f"{path} is not the stored result of its run: {error}. Delete it.") from error
     return result
+
+
+def result_of(content: Mapping[str, Any]) -> Result:
+    """The result that a file's fields stand for.
+
+    Raises:
+        Exception: one of :data:`MALFORMED`, if they are not those of a result.
+    """
+    for name, kind in _TYPES.items():
+        if not isinstance(content[name], kind):
+            raise TypeError(f"{name} (={content[name]!r:.40}) is of the wrong type")
+    curves = {name: _numbers(curve, int) for name, curve in content["curves"].items()}
+    return Result(**{**content, "curves": curves, "scores": _numbers(content["scores"], str)})
 
 
 def _numbers(values: Mapping[str, Any], key: Callable[[str], Key]) -> dict[Key, float]:

@@ -1,0 +1,48 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lightning.pytorch import LightningModule
+
+from lightning_vi import origin
+from lightning_vi.datamodules import Curve, Digits
+from lightning_vi.errors import UserError
+
+PATH = Path("a.ckpt")
+
+
+class Module(LightningModule):
+    def __init__(self, name: str | None) -> None:
+        super().__init__()
+        if name is not None:
+            self.save_hyperparameters({"_class_path": name})
+
+
+def checkpoint(model: str | None = "a.Model", data: str = "Digits") -> dict[str, Any]:
+    return {"hyper_parameters": {} if model is None else {"_class_path": model}, data: {"seed": 1}}
+
+
+@pytest.mark.parametrize(
+    ("saved", "model"),
+    [
+        (checkpoint(), "a.Model"),
+        (checkpoint(None), "a.Model"),  # from Python
+        (checkpoint(), None),
+        (checkpoint(data="Own"), "a.Model"),  # data of somebody else, which may have any state or none
+        ({}, "a.Model"),
+    ],
+)
+def test_the_same_or_unknown_is_let_pass(saved: dict[str, Any], model: str | None) -> None:
+    origin.require_same(saved, PATH, Module(model), Digits())
+
+
+def test_another_model_is_refused() -> None:
+    with pytest.raises(UserError, match=r"a\.ckpt is of the model a\.Model, but that .* is b\.Model\. Give the config"):
+        origin.require_same(checkpoint(), PATH, Module("b.Model"), Digits())
+
+
+def test_other_data_are_refused() -> None:
+    with pytest.raises(
+        UserError, match=r"a\.ckpt was trained on Digits, but the data .* are Curve\. .* --weights a\.ckpt"
+    ):
+        origin.require_same(checkpoint(), PATH, Module("a.Model"), Curve())
