@@ -228,7 +228,7 @@ class CommandLine(LightningCLI):
         settings, seed, name = options["trainer"], options["seed_everything"], options["name"]
         if not isinstance(settings, Namespace):  # which jsonargparse lets pass
             raise UserError(f"trainer: expected a mapping of options, got '{settings}'.")
-        require_sensible(settings)
+        require_sensible(settings.as_dict())
         if not isinstance(seed, bool) and not 0 <= seed < 2**32:
             raise UserError(f"seed_everything (={seed}) must lie in [0, {2**32 - 1}].")
         if not name or Path(name).is_absolute() or ".." in Path(name).parts:

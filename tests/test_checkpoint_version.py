@@ -7,7 +7,7 @@ from lightning_vi.errors import UserError
 
 
 def test_what_is_written_is_known() -> None:
-    checkpoint = {"state_dict": {}}
+    checkpoint: dict[str, object] = {"state_dict": {}}
     assert stamped(checkpoint) == {"state_dict": {}, KEY: FORMAT}
     assert checkpoint == {"state_dict": {}}
     require_known(stamped(checkpoint), Path("a.ckpt"))

@@ -19,13 +19,16 @@ def trainer(version: int | None = None, save_dir: str = "runs") -> Trainer:
 
 
 def fail(made: Trainer, error: type[Exception], *files: str) -> None:
-    with pytest.raises(error), taken_back(made):
+    def begin() -> None:
         folder = Path(made.loggers[0].save_dir or "", "a", "b", f"version_{made.loggers[0].version}")
         for file in ("config.yaml", *files):
             (folder / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / file).touch()
         (folder / "checkpoints").mkdir(exist_ok=True)
         raise error
+
+    with pytest.raises(error), taken_back(made):
+        begin()
 
 
 @pytest.mark.parametrize("error", [UserError, MisconfigurationException])

@@ -113,7 +113,10 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     f"{PRUNE} --ckpt_path=run.ckpt --remove=0": ("--remove (=0.0)", "must lie in (0, 1)"),
     f"{PRUNE} --ckpt_path=run.ckpt --published='{{a: 1}}'": ("--published (={'a': 1})", "expected fractions"),
     "predict --config=bbb_digits.yaml": ("predict needs --ckpt_path last, best or a file",),
-    "table --config=bbb_digits.yaml": ("bbb_digits.yaml: the file must describe a table", "fit --config bbb_digits"),
+    "table --config=bbb_digits.yaml": (
+        "bbb_digits.yaml: this is the configuration of one run",
+        "Use it so: fit --config bbb_digits.yaml",
+    ),
     "table --rows=nothing": ("--rows nothing: no row of table1 matches", "Rows: sgd-400"),
     "table --workers=0": ("--workers (=0)", "must be at least 1"),
     "table --seeds=-1": ("--seeds (=[-1])", "from 0 on"),

@@ -67,3 +67,31 @@ def test_an_option_given_twice_is_refused(tmp_path: Path) -> None:
 def test_shipped_ones_give_nothing_twice() -> None:
     for path in named_configs.packaged().values():
         named_configs.require_unique_keys(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["date: 2020-13-45", "a: \0", "a: " + "[" * 3000, "a: " + "9" * 5000, "a: [", "a: &b [*b"]
+)
+def test_what_the_reader_of_yaml_may_raise_is_told(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"own\.yaml: not valid YAML: .*Correct it"):
+        named_configs.read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("? [a, b]\n: 1", "line 1: the name of an option must be a word"), ("a: &b [*b]", "nested too deeply")],
+)
+def test_options_that_are_none_are_told(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=rf"own\.yaml: .*{message}"):
+        named_configs.read(path)
+
+
+def test_tables_are_told_from_runs(tmp_path: Path) -> None:
+    tables = {name for name, path in named_configs.packaged().items() if named_configs.is_table(path)}
+    assert tables == {"table1.yaml", "table1_grid.yaml", "table1_paper.yaml", "table1_paper_grid.yaml"}
+    (tmp_path / "broken.yaml").write_text("rows: [")
+    assert not named_configs.is_table(tmp_path / "broken.yaml")

@@ -144,8 +144,9 @@ def read(path: Path, reader: Callable[[], Content]) -> Content | None:
     try:
         return reader()
     except UserError as error:
-        assert path.name in str(error), f"without the file's name: {error}"
-        assert len(str(error).splitlines()) <= 2, f"more than two lines: {error}"
+        message = str(error)
     except Exception as error:
         raise AssertionError(f"{error!r} of {path.read_bytes()[:2000]!r}") from error
+    assert path.name in message, f"without the file's name: {message}"
+    assert len(message.splitlines()) <= 2, f"more than two lines: {message}"
     return None

@@ -86,10 +86,10 @@ def read(name: str) -> Table:
         UserError: if there is no such file, or if it does not describe a table.
     """
     content = named_configs.read(named_configs.find(name))
-    if not isinstance(content, dict) or "rows" not in content:
-        run = isinstance(content, dict) and "model" in content
-        hint = f" This is a configuration of one run: fit --config {name}" if run else ""
-        raise UserError(f"{name}: the file must describe a table: name, title, metric, rows.{hint}")
+    if not isinstance(content, dict):
+        raise UserError(f"{name}: the file must describe a table: name, title, metric, rows.")
+    if "model" in content:
+        raise UserError(f"{name}: this is the configuration of one run, not a table. Use it so: fit --config {name}")
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(Table, as_positional=False)
     try:

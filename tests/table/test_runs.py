@@ -162,6 +162,17 @@ def test_arguments_start_it_and_go_on_with_it() -> None:
     assert one.prepare() == [*expected, "--ckpt_path=last"]
 
 
+@pytest.mark.parametrize(
+    "text", ["", '{"scores": ', "<html>", "[]", '{"scores": {}}', json.dumps({**RESULTS, "weights": "many"})]
+)
+def test_a_run_with_damaged_results_is_not_finished(text: str, tmp_path: Path) -> None:
+    path = run().folder / "version_0" / "results.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    assert run().store(tmp_path / "results") is None
+    assert not (tmp_path / "results").exists()
+
+
 def test_the_newest_results_are_stored(tmp_path: Path) -> None:
     one, results = run(), tmp_path / "results"
     assert one.store(results) is None

@@ -33,6 +33,14 @@ def test_a_result_of_another_run_is_told(tmp_path: Path) -> None:
         stored.read(path.rename(tmp_path / "row-seed4-abcd.json"))
 
 
+@pytest.mark.parametrize(("name", "value"), [("epochs", "many"), ("weights", None), ("settings", 3), ("minutes", "1")])
+def test_a_field_of_the_wrong_type_is_told(name: str, value: object, tmp_path: Path) -> None:
+    path = stored.write(RESULT, tmp_path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+    with pytest.raises(UserError, match=rf"{name} \(={value!r}\) is of the wrong type\. Delete it"):
+        stored.read(path)
+
+
 def test_a_missing_field_is_told(tmp_path: Path) -> None:
     path = stored.write(RESULT, tmp_path)
     content = json.loads(path.read_text())
