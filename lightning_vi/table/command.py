@@ -96,7 +96,10 @@ def read(name: str) -> Table:
         settings = parser.instantiate(parser.parse_object(content))
     except ArgumentError as error:
         raise UserError(f"{name}: {user_errors.explain(str(error), parser)}") from error
-    return rows.complete(Table(**settings.as_dict()))
+    try:
+        return rows.complete(Table(**settings.as_dict()))
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from error
 
 
 def _options(arguments: Sequence[str]) -> Namespace:
