@@ -106,10 +106,11 @@ class Builder:
             self.failure = UserError(f"{class_type.__name__}: {shorten(str(error))}")
             raise self.failure from error
         except Exception as error:
-            self.failure = error
             if class_type.__module__.partition(".")[0] in FOREIGN:
                 self.failure = UserError(f"{class_type.__name__}: its arguments do not fit: {shorten(str(error))}")
-            raise self.failure from error
+                raise self.failure from error
+            self.failure = error
+            raise
 
 
 def _plain(value: Any) -> Any:

@@ -42,7 +42,8 @@ def _remove(folder: Path, before: set[Path]) -> None:
         return
     if folder not in before:
         for path in inside:
-            path.rmdir() if path.is_dir() else path.unlink()
+            remove = path.rmdir if path.is_dir() else path.unlink
+            remove()
     for each in (folder, *folder.parents):
         if each in before or (each.is_dir() and any(each.iterdir())):
             return

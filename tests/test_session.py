@@ -208,6 +208,11 @@ def test_a_trial_run_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert not Path("runs").exists()
 
 
+def test_the_time_that_a_training_may_take() -> None:
+    assert fit("--trainer.max_epochs=3", "--trainer.max_time=00:00:00:00") == 0
+    assert load_results(0)["epochs"] == 0
+
+
 def test_without_validation(capsys: pytest.CaptureFixture[str]) -> None:
     assert fit("--trainer.max_epochs=1", "--data.validation_size=0") == 0
     assert not (run_folder(0) / "checkpoints" / "best.ckpt").exists()
