@@ -111,7 +111,7 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     f"{PRUNE} --ckpt_path=run.ckpt --draws=0": ("--draws (=0)", "must be at least 1"),
     f"{PRUNE} --ckpt_path=run.ckpt --fractions=[1.5]": ("1.5", "must lie in [0, 1)"),
     f"{PRUNE} --ckpt_path=run.ckpt --remove=0": ("--remove (=0.0)", "must lie in (0, 1)"),
-    f"{PRUNE} --ckpt_path=run.ckpt --published='{{a: 1}}'": ("--published (={'a': 1})", "expected fractions"),
+    f"{PRUNE} --ckpt_path=run.ckpt --published='{{a: 1}}'": ("--published (={'a': 1.0})", "expected fractions"),
     "predict --config=bbb_digits.yaml": ("predict needs --ckpt_path last, best or a file",),
     "table --config=bbb_digits.yaml": (
         "bbb_digits.yaml: this is the configuration of one run",
