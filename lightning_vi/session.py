@@ -82,9 +82,9 @@ class Session:
         training = run_results.training(self.trainer, epochs, seconds)
 
         # Without a file, as in a trial run, the weights are tested as they stand.
-        scores = {} if test_checkpoint == "none" else self._final_scores(path)
+        scores, noted = ({}, {}) if test_checkpoint == "none" else self._final_scores(path)
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]  # set at run time
-            run_results.write(self.trainer, self.model, scores, training)
+            run_results.write(self.trainer, self.model, noted, training)
         skipped = {"skipped steps": f"{training.skipped_steps:,}"} if training.skipped_steps else {}
         self._show({**scores, **elbo}, path, {**skipped, "wall time": summary.duration(seconds)})
 
@@ -146,13 +146,18 @@ class Session:
         with checkpoints.fitting(path):
             yield path
 
-    def _final_scores(self, path: Path | None) -> dict[str, float]:
-        """Scores on the test split, and on the validation split as the test takes them: with all draws."""
+    def _final_scores(self, path: Path | None) -> tuple[dict[str, float], dict[str, float]]:
+        """Scores on the test split, and on the validation split as the test takes them: with all draws.
+
+        First those that loggers have; then all, those of single members of an ensemble too.
+        """
         scores: dict[str, float] = {}
+        noted: dict[str, float] = {}
         for split, evaluate in (("test", self.trainer.test), ("val", self.trainer.validate)):
             if self._has(split):
                 scores |= self._scores(evaluate, path)
-        return scores
+                noted |= {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+        return scores, noted
 
     def _has(self, split: str) -> bool:
         if split == "val" and self.trainer.limit_val_batches == 0:

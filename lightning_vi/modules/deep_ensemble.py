@@ -5,20 +5,21 @@ r"""Deep ensembles: K networks of one architecture, from different initial weigh
 where member k is a point estimate, or with a `MeanField` a posterior q_k(W) that minimises its own negative ELBO.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.trainer.states import TrainerFn
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import SGD
 
 from lightning_vi.bayesian import BayesianModule
 from lightning_vi.errors import UserError, require_at_least
 from lightning_vi.likelihoods import Categorical, Likelihood
 from lightning_vi.modules.compilation import compile_where_it_pays
+from lightning_vi.modules.member_scores import MemberScores
 from lightning_vi.modules.supervised import SPLITS, Batch, SupervisedModule, build_network
 from lightning_vi.networks import Network, StackedNetworks
 from lightning_vi.noise import NoiseStream
@@ -72,7 +73,8 @@ class DeepEnsemble(SupervisedModule):
     gradient is summed over them.
 
     See :class:`SupervisedModule` for what is logged. Training figures are means over members. ``error_members`` (or
-    ``rmse_members``) is that of the members one by one, over all their predictions.
+    ``rmse_members``) is that of the members one by one, over all their predictions. With ``own_orders`` each member's
+    own scores are noted too, e.g. ``val/error/0``: callbacks and `results.json` have them, loggers do not.
 
     Args:
         net: A class or function of ``(input_shape, output_size)``, called once per member.
@@ -125,6 +127,11 @@ class DeepEnsemble(SupervisedModule):
         if mean_field is not None:
             self.networks = BayesianModule(stacked, mean_field.prior, mean_field.posterior, seed=seeds[0])
         self.seeds = seeds  # of the members' weight noise; no tensor, which a GPU would have to be asked for
+        self.member_scores = nn.ModuleDict(
+            {split: MemberScores(likelihood, target_size, members, mean_field is not None) for split in SPLITS}
+            if own_orders
+            else {}
+        )
 
     @property
     def weights(self) -> int:
@@ -207,12 +214,32 @@ class DeepEnsemble(SupervisedModule):
         """p(y | x) of each member."""
         return [Predictive(self.likelihood, part) for part in predictive.outputs.chunk(self.members)]
 
+    @torch.no_grad()
+    def predictives_at_mean(self, inputs: Tensor) -> Iterable[Predictive]:
+        """p(y | x) of the networks at the members' posterior means, for inputs (B, ...); none of point estimates."""
+        if isinstance(self.networks, BayesianModule):
+            for outputs in self.networks(inputs, self.networks.mean()):
+                yield Predictive(self.likelihood, outputs.unsqueeze(0))
+
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Score a batch of the validation split; during training, where it recurs, with fewer draws."""
         draws = None
         if self.mean_field is not None and self.trainer.state.fn == TrainerFn.FITTING:
             draws = self.mean_field.val_draws
         return self._score(SPLITS[dataloader_idx], batch, self.predictive(batch[0], draws))
+
+    def _score(self, split: str, batch: Batch, predictive: Predictive) -> dict[str, Any]:
+        if self.own_orders:
+            inputs, targets = batch
+            own, at_mean = self.single_predictives(inputs, predictive), self.predictives_at_mean(inputs)
+            _member_scores(self.member_scores, split).update(own, at_mean, targets)
+        return super()._score(split, batch, predictive)
+
+    def _log_scores(self, split: str) -> None:
+        super()._log_scores(split)
+        if self.own_orders:
+            values = _member_scores(self.member_scores, split).compute()
+            self.log_dict({f"{split}/{name}": each for name, each in values.items()}, logger=False, sync_dist=True)
 
     def _epsilon(self, model: BayesianModule, noise: NoiseStream) -> Tensor:
         """The next noise of all members, each from a stream of its own, in the order of the stacked weights."""
@@ -221,3 +248,9 @@ class DeepEnsemble(SupervisedModule):
         each = torch.stack([s.normal(size, model.mu.device, model.mu.dtype, model.compiled) for s in streams])
         noise.position += 1
         return torch.cat([piece.flatten() for piece in each.split(self._sizes, dim=1)])
+
+
+def _member_scores(scores: nn.ModuleDict, split: str) -> MemberScores:
+    found = scores[split]
+    assert isinstance(found, MemberScores)
+    return found

@@ -49,8 +49,9 @@ class StackedNetworks(nn.Module):
         for name, parameter in parameters[0].items():
             stacked = torch.stack([member[name].detach() for member in parameters])
             self.register_parameter(_key(name), nn.Parameter(stacked, parameter.requires_grad))
+        saved = first.state_dict()
         for name in buffers[0]:
-            self.register_buffer(_key(name), torch.stack([member[name] for member in buffers]))
+            self.register_buffer(_key(name), torch.stack([member[name] for member in buffers]), name in saved)
         self._places = _places(first)
 
     def extra_repr(self) -> str:
