@@ -87,6 +87,16 @@ class StackedNetworks(nn.Module):
             value.copy_(getattr(self, _key(name))[number])
         return network.train(self.training)
 
+    @torch.no_grad()
+    def blank(self) -> nn.Module:
+        """A network of its own on the CPU, whose parameters are 0, with the buffers of the first one."""
+        network = copy.deepcopy(self._skeleton[0]).to_empty(device="cpu")
+        for parameter in network.parameters():
+            parameter.zero_()
+        for name, buffer in network.named_buffers():
+            buffer.copy_(getattr(self, _key(name))[0])
+        return network
+
 
 def _key(name: str) -> str:
     return name.replace(".", "/")

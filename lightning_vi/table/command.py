@@ -15,10 +15,10 @@ from jsonargparse import ArgumentParser, Namespace
 
 from lightning_vi import named_configs, user_errors
 from lightning_vi.errors import UserError
-from lightning_vi.table import processes, ray_workers, report, rows
+from lightning_vi.table import grouping, processes, ray_workers, report, rows
 from lightning_vi.table.progress import Watch
 from lightning_vi.table.rows import Table
-from lightning_vi.table.runs import RUNS, runs_of, stored_runs
+from lightning_vi.table.runs import RUNS, Run, runs_of, stored_runs
 from lightning_vi.table.workers import State, work
 
 
@@ -56,19 +56,28 @@ def run(arguments: Sequence[str]) -> int:
     start = ray_workers.cluster if options.engine == "ray" else processes.local
     scores = [name for name in (whole.metric, whole.validation, *whole.scores) if name is not None]
     try:
-        with (
-            _alone(RUNS / whole.name),
-            start(runs, options.workers) as engine,
-            _terminated_as_interrupted(),  # after Ray, which has a handler of its own
-            Watch(runs, engine.workers) as watch,
-        ):
-            state = work(runs, results / "runs", scores, engine, options.retries, watch)
+        with _alone(RUNS / whole.name):
+            if options.seeds_together:
+                runs = _together(runs, results / "runs")
+            with (
+                start(runs, options.workers) as engine,
+                _terminated_as_interrupted(),  # after Ray, which has a handler of its own
+                Watch(runs, engine.workers) as watch,
+            ):
+                state = work(runs, results / "runs", scores, engine, options.retries, watch)
     except Interrupted as interruption:
         print("lightning-vi: interrupted. The same command goes on where it was.", file=sys.stderr)
         return 128 + interruption.signal
     _tell_failures(state)
     _report(whole, results, options)
     return 1 if state.failed else 0
+
+
+def _together(runs: Sequence[Run], folder: Path) -> list[Run]:
+    obstacles = grouping.obstacles(runs)
+    for name, reason in obstacles.items():
+        print(f"lightning-vi: the seeds of row '{name}' are trained one by one: {reason}", file=sys.stderr)
+    return grouping.together(runs, obstacles, folder)
 
 
 def _scaled(table: Table, epochs_scale: float) -> Table:
@@ -125,6 +134,12 @@ def _options(arguments: Sequence[str]) -> Namespace:
         help="Where they run: processes of this machine, or the Ray cluster that it belongs to.",
     )
     parser.add_argument(
+        "--seeds-together",
+        "--seeds_together",
+        action="store_true",
+        help="Train consecutive seeds of a row as one ensemble, where that gives each the same figures.",
+    )
+    parser.add_argument(
         "--retries", type=int, default=1, help="How often a run that fails goes on from its last checkpoint."
     )
     parser.add_argument(
@@ -149,7 +164,11 @@ def _report(table: Table, results: Path, options: Namespace) -> None:
 
 
 def _tell_failures(state: State) -> None:
-    for runs, what in ((state.retried, "failed and went on from its last checkpoint"), (state.failed, "failed")):
+    for runs, what in (
+        (state.split, "of several seeds went one by one"),
+        (state.retried, "failed and went on from its last checkpoint"),
+        (state.failed, "failed"),
+    ):
         if runs:
             print(f"lightning-vi: {len(runs)} run{'s' if len(runs) > 1 else ''} {what}:", file=sys.stderr)
             for run, reason in runs:

@@ -26,7 +26,7 @@ class Watch:
     def __init__(self, runs: Sequence[Run], workers: int) -> None:
         self.runs, self.workers = runs, workers
         self._next_line = 0.0
-        self._retried = self._failed = 0  # how many of them it has told
+        self._retried = self._failed = self._split = 0  # how many of them it has told
         self._progress: Progress | None = None
         console = Console()
         if console.is_terminal:
@@ -37,7 +37,7 @@ class Watch:
                 TextColumn("{task.fields[rest]}"),
                 console=console,
             )
-            self._task = self._progress.add_task("", total=sum(run.epochs for run in runs), rest="")
+            self._task = self._progress.add_task("", total=_epochs(runs), rest="")
             self._progress.start()
 
     def __call__(self, state: State) -> None:
@@ -46,12 +46,13 @@ class Watch:
         over = not state.waiting and not state.working
         if self._progress is None and not over and time.monotonic() < self._next_line:
             return
-        ended = len(state.done) + len(state.failed)
-        text = f"{ended} of {len(self.runs)} runs" + (f", {len(state.failed)} failed" if state.failed else "")
+        ended = len(state.done) + sum(run.members for run, _ in state.failed)
+        text = f"{ended} of {sum(run.members for run in self.runs)} runs" + (f", {len(state.failed)} failed" if state.failed else "")
         rest = "" if over else _time_left(state, self.workers)
         if self._progress is not None:
-            trained = sum(each.epochs for each in state.done) + sum(job.epochs() for job in state.working)
-            trained += sum(run.epochs for run, _ in state.failed)  # nothing more is to come of them
+            trained = sum(each.epochs for each in state.done)
+            trained += sum(job.epochs() * job.run.members for job in state.working)
+            trained += _epochs([run for run, _ in state.failed])  # nothing more is to come of them
             self._progress.update(self._task, completed=trained, description=text, rest=rest)
         else:
             at_work = ", ".join(f"{job.run.label} at epoch {job.epochs()}/{job.run.epochs}" for job in state.working)
@@ -70,12 +71,18 @@ class Watch:
     def _tell_failures(self, state: State) -> None:
         messages = [f"{run.label} is retried: {reason}" for run, reason in state.retried[self._retried :]]
         messages += [f"{run.label} failed: {reason}" for run, reason in state.failed[self._failed :]]
+        messages += [f"{run.label}: one by one, since {reason}" for run, reason in state.split[self._split :]]
         for message in messages:
             if self._progress is None:
                 print(message, file=sys.stderr, flush=True)
             else:
                 self._progress.console.print(message, markup=False, highlight=False)
-        self._retried, self._failed = len(state.retried), len(state.failed)
+        self._retried, self._failed, self._split = len(state.retried), len(state.failed), len(state.split)
+
+
+def _epochs(runs: Sequence[Run]) -> int:
+    """Of all seeds."""
+    return sum(run.epochs * run.members for run in runs)
 
 
 def _time_left(state: State, workers: int) -> str:
@@ -87,12 +94,12 @@ def _time_left(state: State, workers: int) -> str:
     for job in state.working:
         epochs = job.epochs() - job.first_epoch
         if epochs > 0:
-            speeds.setdefault(job.run.row.name, []).append((now - job.start) / 60 / epochs)
+            speeds.setdefault(job.run.row.name, []).append((now - job.start) / 60 / epochs / job.run.members)
     if not speeds:
         return "time left not known yet"
     typical = mean(mean(values) for values in speeds.values())
-    left = [(job.run, job.run.epochs - job.epochs()) for job in state.working]
-    left += [(run, run.epochs) for run in state.waiting]
+    left = [(job.run, (job.run.epochs - job.epochs()) * job.run.members) for job in state.working]
+    left += [(run, run.epochs * run.members) for run in state.waiting]
     times = [epochs * mean(speeds.get(run.row.name, [typical])) for run, epochs in left]
     minutes = max(sum(times) / workers, *times)
     return f"about {_words(minutes)} left"

@@ -1,20 +1,20 @@
-"""A row with a seed: its settings, its files, and the command that trains it."""
+"""A row with a seed, or with several: its settings, its files, and the command that trains it."""
 
 import hashlib
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
 from lightning_vi import named_configs
 from lightning_vi.errors import UserError
 from lightning_vi.settings import flat
-from lightning_vi.table import stored
+from lightning_vi.table import ensembles, stored
 from lightning_vi.table.rows import Row, Table
 from lightning_vi.table.stored import Result
 
@@ -33,12 +33,14 @@ class Run:
         row: What is trained.
         seed: Its seed.
         epochs_scale: Factor of the number of epochs, and of that between two validations.
+        members: Number of seeds, from `seed` on, that it trains as one ensemble, see `lightning_vi.table.ensembles`.
     """
 
     table: str
     row: Row
     seed: int
     epochs_scale: float = 1.0
+    members: int = 1
 
     @cached_property
     def contents(self) -> list[Mapping[str, Any]]:
@@ -107,14 +109,25 @@ class Run:
         return devices
 
     @property
+    def seeds(self) -> range:
+        """All its seeds."""
+        return range(self.seed, self.seed + self.members)
+
+    def single(self) -> list[Self]:
+        """The runs of its seeds one by one."""
+        return [replace(self, seed=seed, members=1) for seed in self.seeds]
+
+    @property
     def label(self) -> str:
         """What messages call it."""
-        return f"{self.row.name} seed {self.seed}"
+        seeds = f"seeds {self.seed} to {self.seeds[-1]}" if self.members > 1 else f"seed {self.seed}"
+        return f"{self.row.name} {seeds}"
 
     @property
     def folder(self) -> Path:
         """The folder of the run's versions: one for every time that it was started."""
-        return RUNS / self.table / f"{self.row.name}-seed{self.seed}-{self.config}"
+        seeds = f"seeds{self.seed}to{self.seeds[-1]}" if self.members > 1 else f"seed{self.seed}"
+        return RUNS / self.table / f"{self.row.name}-{seeds}-{self.config}"
 
     @property
     def log(self) -> Path:
@@ -122,9 +135,16 @@ class Run:
         return self.folder / "log.txt"
 
     def prepare(self) -> list[str]:
-        """Arguments of `lightning-vi` that start the run, or go on with it from its last checkpoint.
+        """Arguments of `lightning-vi` that start the run, or go on with it from its last checkpoint."""
+        name = self.folder.relative_to(RUNS).as_posix()
+        resume = ["--ckpt_path=last"] if any(self.folder.glob("*/checkpoints/last.ckpt")) else []
+        recipe = self._recipe() if self.members == 1 else _options(ensembles.settings(self.settings, self.members))
+        return ["fit", *recipe, f"--seed_everything={self.seed}", f"--name={name}", *resume]
 
-        They name copies of the configurations, which may be edited while the run waits for its turn.
+    def _recipe(self) -> list[str]:
+        """The row's configurations and options.
+
+        The arguments name copies of the configurations, which may be edited while the run waits for its turn.
         """
         configs = []
         for number, content in enumerate(self.contents):
@@ -133,10 +153,7 @@ class Run:
             copy.write_text(yaml.safe_dump(dict(content), sort_keys=False), encoding="utf-8")
             configs.append(f"--config={copy.as_posix()}")
         scaled = {name: self.settings[name] for name in (_EPOCHS, _VALIDATION) if name in self.settings}
-        options = [f"--{name}={_text(value)}" for name, value in {**self.row.options, **scaled}.items()]
-        name = self.folder.relative_to(RUNS).as_posix()
-        resume = ["--ckpt_path=last"] if any(self.folder.glob("*/checkpoints/last.ckpt")) else []
-        return ["fit", *configs, *options, f"--seed_everything={self.seed}", f"--name={name}", *resume]
+        return [*configs, *_options({**self.row.options, **scaled})]
 
     def finished(self) -> Any:
         """What `fit` has left of the run as data, if it has come to its end; None if it has not.
@@ -151,34 +168,39 @@ class Run:
             return None
         return json.loads(files[max(files)].read_text(encoding="utf-8"))
 
-    def result(self, folder: Path) -> Result | None:
-        """Its stored result in a folder, if there is one.
+    def results(self, folder: Path) -> list[Result]:
+        """The stored results of its seeds in a folder, if all are there.
 
         Raises:
-            UserError: if the file that should hold it does not.
+            UserError: if a file that should hold one does not.
         """
-        path = folder / stored.file_name(self.row.name, self.seed, self.config)
-        return stored.read(path) if path.is_file() else None
+        paths = [folder / stored.file_name(self.row.name, seed, self.config) for seed in self.seeds]
+        return [stored.read(path) for path in paths] if all(path.is_file() for path in paths) else []
 
-    def store(self, folder: Path) -> Result | None:
-        """Store what the finished run has left; None if it has not come to its end.
+    def store(self, folder: Path) -> list[Result]:
+        """Store what the finished run has left of each seed; nothing if it has not come to its end.
 
         Nor has a run whose file is damaged: it goes on from its last checkpoint, and is tested again.
         """
         try:
             content = self.finished()
-            result = None if content is None else self._result(content)
+            if content is None:
+                return []
+            contents = [content]
+            if self.members > 1:
+                contents = [ensembles.member(content, number, self.members) for number in range(self.members)]
+            results = [self._result(seed, each) for seed, each in zip(self.seeds, contents, strict=True)]
         except stored.MALFORMED:
-            return None
-        if result is not None:
+            return []
+        for result in results:
             stored.write(result, folder)
-        return result
+        return results
 
-    def _result(self, content: Mapping[str, Any]) -> Result:
+    def _result(self, seed: int, content: Mapping[str, Any]) -> Result:
         return stored.result_of(
             {
                 "row": self.row.name,
-                "seed": self.seed,
+                "seed": seed,
                 "config": self.config,
                 "settings": self.settings,
                 "scores": {name: _rounded(value) for name, value in content["scores"].items()},
@@ -191,6 +213,7 @@ class Run:
                 "minutes": _rounded(content["seconds"] / 60),
                 "device": content["device"],
                 "commit": content["commit"],
+                "together": self.members,
             }
         )
 
@@ -230,6 +253,10 @@ def _content(path: Path) -> Mapping[str, Any]:
 
 def _rounded(value: float) -> float:
     return float(f"{value:.6g}")
+
+
+def _options(settings: Mapping[str, Any]) -> list[str]:
+    return [f"--{name}={_text(value)}" for name, value in settings.items()]
 
 
 def _text(value: Any) -> str:

@@ -24,6 +24,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "minutes": (int, float),
     "device": str,
     "commit": str,
+    "together": int,
 }
 
 
@@ -43,6 +44,8 @@ class Result:
         minutes: Time of training, validation during it included, without the final test.
         device: What it ran on.
         commit: The version of this package's source.
+        together: Number of seeds that were trained as one ensemble, this one included; its minutes are an equal part
+            of the whole time.
     """
 
     row: str
@@ -56,6 +59,7 @@ class Result:
     minutes: float
     device: str
     commit: str
+    together: int = 1
 
     @property
     def file_name(self) -> str:
@@ -96,6 +100,7 @@ def result_of(content: Mapping[str, Any]) -> Result:
     Raises:
         Exception: one of :data:`MALFORMED`, if they are not those of a result.
     """
+    content = {"together": 1, **content}  # older files have none
     for name, kind in _TYPES.items():
         if not isinstance(content[name], kind):
             raise TypeError(f"{name} (={content[name]!r:.40}) is of the wrong type")

@@ -25,6 +25,7 @@ class State:
         done: Results of the runs that have ended well, of earlier calls too.
         failed: Runs that have not, each with the reason.
         retried: Runs that have failed and were repeated, each with the reason, once for every time.
+        split: Runs of several seeds that were refused, each with the reason; their seeds are run one by one.
     """
 
     waiting: deque[Run]
@@ -32,6 +33,7 @@ class State:
     done: list[Result] = field(default_factory=list)
     failed: list[tuple[Run, str]] = field(default_factory=list)
     retried: list[tuple[Run, str]] = field(default_factory=list)
+    split: list[tuple[Run, str]] = field(default_factory=list)
 
 
 def work(
@@ -58,11 +60,11 @@ def work(
     state = State(deque())
     for run in runs:
         # A run may have ended when nobody was there any more to store its result.
-        result = run.result(results) or run.store(results)
-        if result is None:
-            state.waiting.append(run)
+        found = run.results(results) or run.store(results)
+        if found:
+            _end(state, run, found, scores)
         else:
-            _end(state, run, result, scores)
+            state.waiting.append(run)
     failures: Counter[str] = Counter()
     with _ended_with_us(state.working):
         while state.waiting or state.working:
@@ -72,10 +74,13 @@ def work(
             time.sleep(_POLL_SECONDS)
             for job, code in [(job, code) for job in state.working if (code := job.poll()) is not None]:
                 state.working.remove(job)
-                result = job.run.store(results) if code == 0 else None
-                failures[job.run.label] += result is None
-                if result is not None:
-                    _end(state, job.run, result, scores)
+                found = job.run.store(results) if code == 0 else []
+                failures[job.run.label] += not found
+                if found:
+                    _end(state, job.run, found, scores)
+                elif code == _USER_ERROR and job.run.members > 1:
+                    state.split.append((job.run, job.reason(code)))
+                    state.waiting.extendleft(reversed(job.run.single()))
                 elif code in (0, _USER_ERROR) or failures[job.run.label] > retries:
                     state.failed.append((job.run, job.reason(code)))
                 else:
@@ -85,12 +90,13 @@ def work(
     return state
 
 
-def _end(state: State, run: Run, result: Result, scores: Collection[str]) -> None:
-    lacking = [name for name in scores if name not in result.scores]
+def _end(state: State, run: Run, results: Sequence[Result], scores: Collection[str]) -> None:
+    found = results[0].scores  # those of other seeds have the same names
+    lacking = [name for name in scores if name not in found]
     if lacking:
-        state.failed.append((run, f"it has no score {', '.join(lacking)}, but {', '.join(result.scores) or 'none'}"))
+        state.failed.append((run, f"it has no score {', '.join(lacking)}, but {', '.join(found) or 'none'}"))
     else:
-        state.done.append(result)
+        state.done.extend(results)
 
 
 @contextmanager
