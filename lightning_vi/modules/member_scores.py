@@ -38,7 +38,7 @@ class MemberScores(nn.Module):
 
     def compute(self) -> dict[str, Tensor]:
         """Name to score, shape (), over all examples of all devices, which are forgotten."""
-        values = {}
+        values: dict[str, Tensor] = {}
         for number, scores in enumerate(map(_scores, self.own)):
             values |= {f"{name}/{number}": value for name, value in scores.compute().items()}
             scores.reset()

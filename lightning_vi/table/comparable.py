@@ -13,8 +13,10 @@ from lightning_vi.modules import DeepEnsemble
 from lightning_vi.networks import StackedNetworks
 
 # They treat every weight by itself, so that it does not matter to them which others there are.
-_ELEMENTWISE = (optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad, optim.Adadelta, optim.Adamax)
-_ELEMENTWISE += (optim.NAdam, optim.RAdam, optim.ASGD, optim.Rprop)
+_ELEMENTWISE = (
+    *(optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad, optim.Adadelta),
+    *(optim.Adamax, optim.NAdam, optim.RAdam, optim.ASGD, optim.Rprop),
+)
 
 
 @final
@@ -29,21 +31,23 @@ class Comparable(Callback):
         """
         assert isinstance(pl_module, DeepEnsemble)
         (optimizer,) = trainer.optimizers
-        name = type(optimizer).__name__
         if type(optimizer) not in _ELEMENTWISE:
-            raise UserError(f"model.optimizer (={name}) may mix the weights of several seeds; SGD or Adam would not.")
+            raise UserError(f"model.optimizer (={type(optimizer).__name__}) may mix the weights of several seeds.")
         if trainer.gradient_clip_val and trainer.gradient_clip_algorithm != "value":
             raise UserError("trainer.gradient_clip_val clips by the norm of all seeds' gradients together.")
+        if trainer.precision == "16-mixed":
+            raise UserError("trainer.precision (=16-mixed) scales the loss of all seeds together; bf16-mixed does not.")
         if any(each.reduce_on_plateau for each in trainer.lr_scheduler_configs):
             raise UserError("model.lr_scheduler (=ReduceLROnPlateau) looks at the score of all seeds together.")
         if any(isinstance(each, EarlyStopping) for each in trainer.callbacks):  # type: ignore[attr-defined]  # set at run time
             raise UserError("EarlyStopping looks at the score of all seeds together.")
         if any(True for _ in pl_module.likelihood.parameters()):
-            raise UserError(f"model.likelihood (={type(pl_module.likelihood).__name__}) is learned by all seeds together.")
+            name = type(pl_module.likelihood).__name__
+            raise UserError(f"model.likelihood (={name}) has parameters that all seeds would share.")
         networks = pl_module.networks.net if isinstance(pl_module.networks, BayesianModule) else pl_module.networks
         assert isinstance(networks, StackedNetworks)
         if draws_numbers(networks.blank(), pl_module.input_shape):
-            raise UserError("model.net draws random numbers in training, as dropout does: other ones for several seeds.")
+            raise UserError("model.net draws random numbers in training, as dropout does, others for several seeds.")
 
 
 def draws_numbers(network: nn.Module, input_shape: tuple[int, ...]) -> bool:

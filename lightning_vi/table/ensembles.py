@@ -17,7 +17,7 @@ def obstacle(settings: Mapping[str, Any]) -> str | None:
     if model not in ("PointEstimate", "BayesByBackprop"):
         return f"model (={model}) must be PointEstimate or BayesByBackprop."
     if settings.get("data.seed") is not None:
-        return f"data.seed (={settings['data.seed']}) gives all seeds the same examples; leave it out."
+        return f"data.seed (={settings['data.seed']}) gives all seeds the same order of examples; leave it out."
     return None
 
 
@@ -28,7 +28,7 @@ def settings(single: Mapping[str, Any], members: int) -> dict[str, Any]:
         single: By the names that the options have on the command line, without :func:`obstacle`.
         members: Number of members.
     """
-    made = {"model": "DeepEnsemble", "model.members": members, "model.own_orders": True}
+    made: dict[str, Any] = {"model": "DeepEnsemble", "model.members": members, "model.own_orders": True}
     if _model(single) == "BayesByBackprop":
         made |= {"model.mean_field": "MeanField", "model.optimizer": "Adam"}  # its default
     for name, value in single.items():

@@ -24,7 +24,7 @@ def together(runs: Sequence[Run], alone: Mapping[str, str], folder: Path) -> lis
         alone: Rows whose seeds cannot be trained together, see :func:`obstacles`.
         folder: Folder of the stored results.
     """
-    for run in _merged(runs):
+    for run in (*runs, *_merged(runs)):
         if not run.results(folder):
             run.store(folder)  # it may have ended when nobody was there any more to store all of them
     apart = [run for run in runs if run.row.name in alone or run.results(folder)]

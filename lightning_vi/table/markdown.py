@@ -26,6 +26,7 @@ def markdown(table: Table, results: Results, command: str) -> str:
         *summary(table, results, aggregates),
         "## Runs",
         _runs(table, results),
+        *_together(aggregates),
         *_devices(aggregates),
     ]
     return "\n\n".join(parts) + "\n"
@@ -117,6 +118,12 @@ def _runs(table: Table, results: Results) -> str:
         Column("commit", [run.commit for run in runs], is_number=False),
     ]
     return text_table.markdown(columns) if runs else "None yet."
+
+
+def _together(aggregates: Sequence[Aggregate]) -> list[str]:
+    rows = {each.row.name: [str(run.seed) for run in each.runs if run.together > 1] for each in aggregates}
+    names = [f"{name} (seeds {', '.join(seeds)})" for name, seeds in rows.items() if seeds]
+    return [f"Trained together, with equal parts of the time: {'; '.join(names)}."] if names else []
 
 
 def _devices(aggregates: Sequence[Aggregate]) -> list[str]:

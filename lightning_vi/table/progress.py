@@ -46,8 +46,9 @@ class Watch:
         over = not state.waiting and not state.working
         if self._progress is None and not over and time.monotonic() < self._next_line:
             return
-        ended = len(state.done) + sum(run.members for run, _ in state.failed)
-        text = f"{ended} of {sum(run.members for run in self.runs)} runs" + (f", {len(state.failed)} failed" if state.failed else "")
+        failed = sum(run.members for run, _ in state.failed)
+        text = f"{len(state.done) + failed} of {sum(run.members for run in self.runs)} runs"
+        text += f", {failed} failed" if failed else ""
         rest = "" if over else _time_left(state, self.workers)
         if self._progress is not None:
             trained = sum(each.epochs for each in state.done)

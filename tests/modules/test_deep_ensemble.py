@@ -247,6 +247,24 @@ def test_bayesian_members_are_the_runs_of_their_seeds(
         torch.testing.assert_close(predicted, alone.eval().predictive(x).probabilities, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("mean_field", [None, MeanField(draws=2)], ids=["point", "bayesian"])
+def test_members_scores_are_noted_and_not_logged(mean_field: MeanField | None) -> None:
+    seed_everything(1, verbose=False)
+    options: dict[str, Any] = {"members": 2, "own_orders": True, "mean_field": mean_field}
+    module, digits, run = DeepEnsemble(NET, (1, 8, 8), 10, **options).eval(), Digits(), trainer()
+    (logged,) = run.test(module, datamodule=digits, verbose=False)
+    assert set(logged) == {"test/error", "test/error_members", "test/nll", "test/ece", "test/brier"}
+    inputs, targets = next(iter(digits.test_dataloader()))
+    for number, each in enumerate(module.single_predictives(inputs, module.predictive(inputs))):
+        error = 100 * float((each.probabilities.argmax(-1) != targets).float().mean())
+        assert float(run.callback_metrics[f"test/error/{number}"]) == pytest.approx(error)
+        assert float(run.callback_metrics[f"test/nll/{number}"]) == pytest.approx(float(each.nll(targets).mean()))
+    for number, each in enumerate(module.predictives_at_mean(inputs)):
+        error = 100 * float((each.probabilities.argmax(-1) != targets).float().mean())
+        assert float(run.callback_metrics[f"test/error_mean/{number}"]) == pytest.approx(error)
+    assert ("test/error_mean/1" in run.callback_metrics) == (mean_field is not None)
+
+
 def test_the_datamodule_is_left_as_it_was() -> None:
     seed_everything(1, verbose=False)
     digits = Digits(batch_size=64)

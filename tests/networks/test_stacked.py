@@ -84,6 +84,29 @@ def test_copies_are_whole() -> None:
     assert stacked.weights == sum(p.numel() for p in networks("mlp")[0].parameters())
 
 
+class Shifted(nn.Linear):
+    """Adds a constant that it does not save."""
+
+    def __init__(self, shift: float) -> None:
+        super().__init__(4, 2)
+        self.register_buffer("shift", torch.tensor(shift), persistent=False)
+        self.register_buffer("saved", torch.tensor(shift))
+
+
+def test_buffers_that_a_network_does_not_save_are_not_saved() -> None:
+    stacked = StackedNetworks([Shifted(1.0), Shifted(2.0)], 1)
+    assert set(stacked.state_dict()) == {"weight", "bias", "saved"}
+    assert stacked.get_buffer("shift").tolist() == [1.0, 2.0]
+    assert stacked.get_buffer("saved").tolist() == [1.0, 2.0]
+
+
+def test_a_blank_network_has_the_layers_and_buffers() -> None:
+    blank = StackedNetworks([Shifted(1.0), Shifted(2.0)], 1).blank()
+    assert isinstance(blank, Shifted)
+    assert {name: value.tolist() for name, value in blank.named_buffers()} == {"shift": 1.0, "saved": 1.0}
+    assert not any(parameter.any() for parameter in blank.parameters())
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

@@ -27,6 +27,9 @@ import json, pathlib, sys
 arguments = dict(each.removeprefix("--").split("=", 1) for each in sys.argv[2:])
 if "fails" in arguments["name"]:
     sys.exit("the reason")
+if "pairless-seeds" in arguments["name"]:
+    print("the mistake")
+    sys.exit(2)
 folder = pathlib.Path("runs") / arguments["name"] / "version_0"
 folder.mkdir(parents=True)
 content = {"scores": {"test/rmse": 0.25 + int(arguments["seed_everything"])}, "curves": {}, "weights": 3, "seconds": 6,
@@ -97,6 +100,22 @@ def test_another_recipe_is_run_anew_and_the_old_one_not_counted() -> None:
     assert len(lines()) == 1
     assert table() == 0
     assert [line[3] for line in lines()[1:]] == ["7", "7"]
+
+
+def test_seeds_that_are_known_not_to_go_together_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    write({**TABLE, "rows": [{**ROWS[0], "configs": ["vae_digits.yaml"]}, ROWS[1]]})
+    assert table("--seeds-together") == 0
+    told = "the seeds of row 'good' are trained one by one: model (=VAE) must be PointEstimate or BayesByBackprop."
+    assert f"lightning-vi: {told}\n" in capsys.readouterr().err
+    assert len(list(Path("results/runs").iterdir())) == 3
+
+
+def test_seeds_whose_run_is_refused_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    write({**TABLE, "rows": [{**ROWS[0], "name": "pairless"}]})
+    assert table("--seeds-together") == 0
+    err = capsys.readouterr().err
+    assert "pairless seeds 0 to 1: one by one, since the mistake\n" in err
+    assert "lightning-vi: 1 run of several seeds went one by one:\n  pairless seeds 0 to 1: the mistake (" in err
 
 
 def test_failed_runs_are_told_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:

@@ -159,6 +159,14 @@ def test_few_seeds_are_as_few_as_student_says() -> None:
     assert [round(float(scipy.stats.t.ppf(0.975, degrees)), 1) for degrees in (1, 2)] == [12.7, 4.3]
 
 
+def test_seeds_that_were_trained_together_are_told() -> None:
+    text = "Trained together, with equal parts of the time: bayes-400 (seeds 1, 2)."
+    assert text not in markdown(TABLE, RESULTS, "")
+    alone, *together = RESULTS["bayes-400"]
+    results = {**RESULTS, "bayes-400": [alone, *(replace(each, together=2) for each in together)]}
+    assert text in markdown(TABLE, results, "")
+
+
 def test_before_the_first_run() -> None:
     text = markdown(TABLE, {}, "make it")
     assert "| Bayes | 400 | missing | 1.36 |" in text

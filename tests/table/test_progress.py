@@ -1,5 +1,6 @@
 import time
 from collections import deque
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -42,6 +43,20 @@ def test_a_line_tells_what_is_done_what_runs_and_how_long_it_takes(capsys: pytes
     captured = capsys.readouterr()
     assert captured.out == "3 of 3 runs, 1 failed\n"
     assert captured.err == "b seed 0 is retried: killed\nc seed 0 failed: why\n"
+
+
+def test_seeds_of_one_run_count_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    pair = replace(run("a"), members=2)
+    working: Any = SimpleNamespace(run=pair, start=time.monotonic() - 600, first_epoch=0, epochs=lambda: 5)
+    watch = Watch([pair, replace(run("b"), members=3)], workers=1)
+    # 10 epochs of single seeds in 10 min: 1 min each; 2 * 5 + 3 * 10 are left.
+    watch(State(deque([replace(run("b"), members=3)]), [cast("Job", working)]))
+    assert capsys.readouterr().out == "0 of 5 runs; a seeds 0 to 1 at epoch 5/10; about 40 min left\n"
+    done = [result("a", 1.0), result("a", 1.0)]
+    watch(State(deque(), [], done, [(replace(run("b"), members=3), "why")], [], [(pair, "that")]))
+    captured = capsys.readouterr()
+    assert captured.out == "5 of 5 runs, 3 failed\n"
+    assert captured.err == "b seeds 0 to 2 failed: why\na seeds 0 to 1: one by one, since that\n"
 
 
 def test_time_left_is_unknown_at_first(capsys: pytest.CaptureFixture[str]) -> None:

@@ -175,20 +175,19 @@ def test_a_run_with_damaged_results_is_not_finished(text: str, tmp_path: Path) -
 
 def test_the_newest_results_are_stored(tmp_path: Path) -> None:
     one, results = run(), tmp_path / "results"
-    assert one.store(results) is None
-    assert one.result(results) is None
+    assert one.store(results) == []
+    assert one.results(results) == []
     for version in (9, 10):
         path = one.folder / f"version_{version}" / "results.json"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps({**RESULTS, "weights": version}))
-    result = one.store(results)
-    assert result is not None
-    assert result == one.result(results)
+    (result,) = one.store(results)
+    assert [result] == one.results(results)
     assert (result.scores, result.curves) == ({"test/error": 1.23457}, {"val/error": {1: 3.0}})
     assert (result.weights, result.minutes, result.epochs, result.seed) == (10, 1.5, 20, 0)
     assert result.settings == one.settings
     assert result.commit == "c0"
-    assert run(replace(ROW, options={"trainer.max_epochs": 21})).result(results) is None  # another recipe
+    assert run(replace(ROW, options={"trainer.max_epochs": 21})).results(results) == []  # another recipe
 
 
 @pytest.mark.parametrize(
@@ -199,3 +198,32 @@ def test_a_configuration_that_cannot_be_read_is_told(content: str | None, messag
         Path("x.yaml").write_text(content)
     with pytest.raises(UserError, match=message):
         run(replace(ROW, configs=[f"{'x' if content else 'absent'}.yaml"])).prepare()
+
+
+def test_several_seeds_are_one_run_and_leave_a_result_each(tmp_path: Path) -> None:
+    both = Run("t", ROW, seed=3, members=2)
+    assert (both.label, list(both.seeds)) == ("bbb seeds 3 to 4", [3, 4])
+    assert both.folder == Path(f"runs/t/bbb-seeds3to4-{both.config}")
+    assert both.single() == [run(seed=3), run(seed=4)]
+    command = both.prepare()
+    assert command[:2] == ["fit", "--model=DeepEnsemble"]
+    assert {"--model.members=2", "--trainer.max_epochs=20", "--seed_everything=3"} <= set(command)
+    assert not any(each.startswith("--config") for each in command)
+
+    path = both.folder / "version_0" / "results.json"
+    path.parent.mkdir(parents=True)
+    scores = {"test/error": 9.0, "test/error/0": 1.5, "test/error/1": 2.5}
+    path.write_text(json.dumps({**RESULTS, "scores": scores, "weights": 8, "curves": {"val/error/1": {"1": 4.0}}}))
+    results = both.store(tmp_path)
+    assert results == both.results(tmp_path)
+    assert [each.scores for each in results] == [{"test/error": 1.5}, {"test/error": 2.5}]
+    assert [each.curves for each in results] == [{}, {"val/error": {1: 4.0}}]
+    assert [(each.seed, each.weights, each.minutes, each.together) for each in results] == [
+        (3, 4, 0.75, 2),
+        (4, 4, 0.75, 2),
+    ]
+    # As if each had been alone: the same name and settings.
+    assert run(seed=4).results(tmp_path) == results[1:]
+    assert results[0].settings == run().settings
+    (tmp_path / results[0].file_name).unlink()
+    assert both.results(tmp_path) == []

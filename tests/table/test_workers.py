@@ -1,4 +1,5 @@
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +28,8 @@ if "once" in name and not any("--ckpt_path=last" in each for each in sys.argv):
     (folder / "checkpoints" / "last.ckpt").touch()
     print("Epoch 1/2: error", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
-if "mistaken" in name:
+if "mistaken" in name or "pairless-seeds" in name:
+    print("the mistake")
     sys.exit(2)
 if "silent" not in name:
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +88,7 @@ def test_a_run_that_ended_unseen_is_stored_and_not_run_again(tmp_path: Path) -> 
     work([one], tmp_path / "first", ["m"], engine(1), 0, lambda state: None)
     state = work([one], tmp_path / "second", ["m"], engine(1), 0, lambda state: None)
     assert [each.row for each in state.done] == ["a"]
-    assert one.result(tmp_path / "second") is not None
+    assert len(one.results(tmp_path / "second")) == 1
     assert one.log.read_text().count("+ lightning-vi fit") == 1
 
 
@@ -108,6 +110,20 @@ def test_a_configuration_edited_while_a_run_waits_does_not_change_it(tmp_path: P
     (copy,) = one.folder.glob("config_*.yaml")
     assert yaml.safe_load(copy.read_text())["model"] == {"x": 1}
     assert f"--config={copy.as_posix()} " in one.log.read_text()
+
+
+def test_seeds_that_cannot_be_trained_together_are_trained_one_by_one(tmp_path: Path) -> None:
+    (one,) = runs("pairless")
+    pair = replace(one, members=2)
+    state = work([pair, *runs("b")], tmp_path, ["m"], engine(1), 0, lambda state: None)
+    assert sorted((each.row, each.seed, each.together) for each in state.done) == [
+        ("b", 0, 1),
+        ("pairless", 0, 1),
+        ("pairless", 1, 1),
+    ]
+    assert state.split == [(pair, "the mistake")]
+    assert not state.failed
+    assert not state.retried
 
 
 def test_a_run_that_fails_is_repeated_from_its_checkpoint_and_kept_in_mind(tmp_path: Path) -> None:
