@@ -35,4 +35,4 @@ def test_point_estimates_have_no_posterior_mean() -> None:
     scores.update([Predictive(Gaussian(0.1), x.unsqueeze(0) + k) for k in (1, 2)], (), x)
     values = scores.compute()
     assert set(values) == {"rmse/0", "rmse/1", "nll/0", "nll/1"}
-    assert (values["rmse/0"], values["rmse/1"]) == (1.0, 2.0)
+    assert (float(values["rmse/0"]), float(values["rmse/1"])) == (1.0, 2.0)
