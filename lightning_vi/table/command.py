@@ -41,8 +41,8 @@ def run(arguments: Sequence[str]) -> int:
         raise UserError(f"--workers (={options.workers}) must be at least 1.")
     if options.retries < 0:
         raise UserError(f"--retries (={options.retries}) must be at least 0.")
-    if options.report and (options.rows or options.seeds):
-        raise UserError("--report reports all that is stored: leave out --rows and --seeds.")
+    if options.report and (options.rows or options.seeds or options.seeds_together):
+        raise UserError("--report reports all that is stored: leave out --rows, --seeds and --seeds-together.")
     whole = read(options.config)
     if options.epochs_scale != 1:
         whole = _scaled(whole, options.epochs_scale)

@@ -168,7 +168,8 @@ def test_two_do_not_work_on_the_same_table(capsys: pytest.CaptureFixture[str]) -
         (["--row", "good"], "there is no option '--row'. Did you mean '--rows'?"),
         (["--seeds", "x"], "seeds: expected int, got 'x'."),
         (["--seeds", "-1"], "--seeds (=[-1]) must be numbers from 0 on"),
-        (["--report", "--rows", "good"], "--report reports all that is stored: leave out --rows and --seeds."),
+        (["--report", "--rows", "good"], "--report reports all that is stored: leave out --rows, --seeds and"),
+        (["--report", "--seeds-together"], "--report reports all that is stored: leave out --rows, --seeds and"),
         (["--config=tinny.yaml"], "--config tinny.yaml: no such file"),
     ],
 )
