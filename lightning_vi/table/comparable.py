@@ -47,7 +47,7 @@ class Comparable(Callback):
         networks = pl_module.networks.net if isinstance(pl_module.networks, BayesianModule) else pl_module.networks
         assert isinstance(networks, StackedNetworks)
         if draws_numbers(networks.blank(), pl_module.input_shape):
-            raise UserError("model.net draws random numbers in training, as dropout does, others for several seeds.")
+            raise UserError("model.net draws random numbers in training, as dropout does, in another order than alone.")
 
 
 def draws_numbers(network: nn.Module, input_shape: tuple[int, ...]) -> bool:
