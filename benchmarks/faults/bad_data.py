@@ -121,8 +121,8 @@ def run_results(folder: Path, chance: Random) -> None:
     path = folder / "version_0" / "results.json"
     path.parent.mkdir()
     path.write_bytes(mutated(json.dumps(FINISHED, indent=1).encode(), chance))
-    result = read(path, lambda: RunIn(folder).store(folder))
-    assert result is None or stored.read(folder / result.file_name).row == "row"
+    for result in read(path, lambda: RunIn(folder).store(folder)) or []:
+        assert stored.read(folder / result.file_name).row == "row"
 
 
 class RunIn(Run):

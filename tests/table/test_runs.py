@@ -169,7 +169,7 @@ def test_a_run_with_damaged_results_is_not_finished(text: str, tmp_path: Path) -
     path = run().folder / "version_0" / "results.json"
     path.parent.mkdir(parents=True)
     path.write_text(text)
-    assert run().store(tmp_path / "results") is None
+    assert run().store(tmp_path / "results") == []
     assert not (tmp_path / "results").exists()
 
 
