@@ -37,6 +37,7 @@ from lightning_vi import (  # noqa: F401
     schedules,
     short_names,
     user_errors,
+    wandb_logger,
     weighting,
 )
 from lightning_vi.building import LINKED, MISTAKES, Builder

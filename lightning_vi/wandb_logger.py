@@ -1,0 +1,81 @@
+"""Weights & Biases that training does not depend on."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lightning.pytorch import loggers
+
+from lightning_vi.errors import UserError
+from lightning_vi.user_errors import shorten
+
+if TYPE_CHECKING:
+    from wandb import Run
+
+
+class WandbLogger(loggers.WandbLogger):
+    """Lightning's, except that training goes on where W&B fails: the run stays on this disk, for `wandb sync`.
+
+    - No answer within `init_timeout` seconds: the run is an offline one.
+    - No answer later: W&B's own process writes to the disk and tries again, at the end for `finish_timeout` seconds.
+      Both are W&B's settings; `wandb.yaml` sets them.
+    - That process itself is gone: nothing more is logged here.
+    """
+
+    _is_lost = False
+
+    @property
+    def experiment(self) -> "Run":
+        """See `lightning.pytorch.loggers.WandbLogger.experiment`.
+
+        Raises:
+            UserError: if W&B wants a key, or refuses the one that there is.
+        """
+        if self._experiment is not None:
+            return self._experiment
+        from wandb.errors import AuthenticationError, CommError, UsageError
+
+        try:
+            return super().experiment
+        except (AuthenticationError, UsageError) as error:
+            raise UserError(
+                f"W&B: {shorten(str(error)).rstrip('.')}. Run `wandb login`, or set WANDB_MODE=offline."
+            ) from error
+        except (CommError, TimeoutError) as error:
+            self._wandb_init["mode"] = "offline"
+            run = super().experiment
+            _tell(f"W&B does not answer ({shorten(str(error), 100)})", run)
+            return run
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """See `lightning.pytorch.loggers.WandbLogger.log_metrics`."""
+        with self._going_on():
+            super().log_metrics(metrics, step)
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
+        """See `lightning.pytorch.loggers.WandbLogger.log_hyperparams`."""
+        with self._going_on():
+            super().log_hyperparams(params)
+
+    def log_image(self, key: str, images: list[Any], step: int | None = None, **kwargs: Any) -> None:
+        """See `lightning.pytorch.loggers.WandbLogger.log_image`."""
+        with self._going_on():
+            super().log_image(key, images, step, **kwargs)
+
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """A context in which W&B's process may be gone; that is told once."""
+        try:
+            yield
+        except ConnectionError as error:
+            if not self._is_lost:
+                _tell(f"W&B's process is gone ({error}); nothing more is logged there", self.experiment)
+            self._is_lost = True
+
+
+def _tell(what: str, run: "Run") -> None:
+    folder = Path(run.dir).parent
+    print(f"Note: {what}. Training goes on; the run is in {folder}. Upload: wandb sync {folder}", file=sys.stderr)
