@@ -9,6 +9,7 @@ from lightning_vi import __version__, named_configs
 from lightning_vi.allocator import keep_freed_memory
 from lightning_vi.errors import UserError
 from lightning_vi.nearest import did_you_mean
+from lightning_vi.starter import end_with_starter
 from lightning_vi.telling import told_by_first_process
 
 COMMANDS = {
@@ -55,6 +56,7 @@ def _dispatch(arguments: list[str]) -> int:
 
         return table.run(arguments[1:])
     elif command in COMMANDS:
+        end_with_starter()
         keep_freed_memory()
         # As `python -m` does, so that a configuration can name a class of a module in the current folder.
         if "" not in sys.path and os.getcwd() not in sys.path:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lightning_vi.checkpoint_version import require_known
 from lightning_vi.errors import UserError
@@ -105,6 +106,26 @@ def fitting(path: Path | None) -> Iterator[None]:
             f"{path} does not fit the model of this configuration: {lines[1].strip()[:200]} "
             "Give the config.yaml of its run's folder."
         ) from error
+
+
+@contextmanager
+def named(trainer: Trainer) -> Iterator[None]:
+    """A context in which training may fail; the exception is told with the run's newest checkpoint.
+
+    Nothing is saved then: a failure may come in the middle of a step, when one network or one process has had its
+    update and another has not.
+    """
+    try:
+        yield
+    except Exception as error:
+        folders = {each.dirpath for each in trainer.checkpoint_callbacks if isinstance(each, ModelCheckpoint)}
+        files = [file for folder in folders if folder is not None for file in Path(folder).glob("*.ckpt")]
+        if files:
+            newest = max(files, key=lambda file: file.stat().st_mtime)
+            error.add_note(f"lightning-vi: the same command goes on from here with --ckpt_path {newest}")
+        else:
+            error.add_note("lightning-vi: no checkpoint has been written yet.")
+        raise
 
 
 def differences(checkpoint: Mapping[str, Any], module: LightningModule, ignored: tuple[str, ...] = ()) -> list[str]:

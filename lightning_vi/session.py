@@ -72,7 +72,7 @@ class Session:
         if path is not None and checkpoint is not None and self._is_finished(path, checkpoint, test_checkpoint):
             epochs = self._take_up(path, checkpoint)
         else:
-            with checkpoints.fitting(path):
+            with checkpoints.fitting(path), checkpoints.named(self.trainer):
                 self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=path, weights_only=True)
             # Noted here, since testing forgets what training has logged.
             logged = self.trainer.callback_metrics

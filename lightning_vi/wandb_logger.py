@@ -1,5 +1,6 @@
 """Weights & Biases that training does not depend on."""
 
+import atexit
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
@@ -21,8 +22,8 @@ class WandbLogger(loggers.WandbLogger):
 
     - No answer within `init_timeout` seconds: the run is an offline one.
     - No answer later: W&B's own process writes to the disk and tries again, at the end for `finish_timeout` seconds.
-      Both are W&B's settings; `wandb.yaml` sets them.
-    - That process itself is gone: nothing more is logged here.
+      With `finish_timeout_raises` that is told. All three are W&B's settings; `wandb.yaml` sets them.
+    - That process itself is gone: nothing more is logged.
     """
 
     _is_lost = False
@@ -39,7 +40,7 @@ class WandbLogger(loggers.WandbLogger):
         from wandb.errors import AuthenticationError, CommError, UsageError
 
         try:
-            return super().experiment
+            run = super().experiment
         except (AuthenticationError, UsageError) as error:
             raise UserError(
                 f"W&B: {shorten(str(error)).rstrip('.')}. Run `wandb login`, or set WANDB_MODE=offline."
@@ -47,8 +48,11 @@ class WandbLogger(loggers.WandbLogger):
         except (CommError, TimeoutError) as error:
             self._wandb_init["mode"] = "offline"
             run = super().experiment
-            _tell(f"W&B does not answer ({shorten(str(error), 100)})", run)
-            return run
+            _tell(f"W&B cannot be reached ({shorten(str(error), 100)}), so this run is offline", run)
+        if self._experiment is not None:  # as on rank zero
+            # Ahead of what W&B itself has registered, which would not tell of a timeout.
+            atexit.register(_finish, run)
+        return run
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """See `lightning.pytorch.loggers.WandbLogger.log_metrics`."""
@@ -76,6 +80,14 @@ class WandbLogger(loggers.WandbLogger):
             self._is_lost = True
 
 
+def _finish(run: "Run") -> None:
+    """Wait for what is still to be uploaded."""
+    try:
+        run.finish()
+    except (TimeoutError, ConnectionError) as error:
+        _tell(f"W&B has not taken all of the run ({error})", run)
+
+
 def _tell(what: str, run: "Run") -> None:
-    folder = Path(run.dir).parent
-    print(f"Note: {what}. Training goes on; the run is in {folder}. Upload: wandb sync {folder}", file=sys.stderr)
+    folder = Path(run.settings.sync_dir)
+    print(f"Note: {what}. It is kept in {folder}; to upload it: wandb sync {folder}", file=sys.stderr)

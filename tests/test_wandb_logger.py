@@ -1,0 +1,112 @@
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lightning_vi.errors import UserError
+from lightning_vi.wandb_logger import WandbLogger, _finish
+from tests.wandb_server import KEY, Server, serving
+
+SETTINGS = {"init_timeout": 1, "finish_timeout": 1, "finish_timeout_raises": True, "silent": True}
+LIMIT = 15.0
+"""Seconds within which each of them is over, timeouts of one second included."""
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    import wandb
+
+    wandb.teardown()  # that of another test has its environment
+    monkeypatch.chdir(tmp_path)
+    with serving() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield server
+        wandb.teardown()
+
+
+def logger() -> WandbLogger:
+    return WandbLogger(project="lightning-vi", save_dir="runs", settings=SETTINGS)
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """The notes; each names the folder of the run, which holds its file."""
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Note: ")]
+    for note in notes:
+        match = re.search(r"It is kept in (.+); to upload it: wandb sync (.+)$", note)
+        assert match is not None
+        assert match[1] == match[2]
+        assert list(Path(match[1]).glob("run-*.wandb"))
+    return notes
+
+
+def test_nothing_is_told_of_a_server_that_answers(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    each = logger()
+    each.log_metrics({"loss": 1.0}, step=1)
+    _finish(each.experiment)
+    assert not told(capsys)
+    assert any(path.endswith("file_stream") for path in server.asked)
+    assert [path.name for path in Path("runs/wandb").glob("run-*")]
+    assert not [path for path in Path("runs").rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("fails", ["hangs", "500", "401"])
+def test_a_server_that_fails_at_the_start_makes_an_offline_run(
+    server: Server, fails: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.fails = fails  # type: ignore[assignment]
+    start = time.monotonic()
+    each = logger()
+    each.log_metrics({"loss": 1.0}, step=1)
+    (note,) = told(capsys)
+    assert "cannot be reached" in note
+    assert "/offline-run-" in note
+    _finish(each.experiment)
+    assert time.monotonic() - start < LIMIT
+
+
+@pytest.mark.parametrize("fails", ["hangs", "500"])
+def test_a_server_that_fails_later_leaves_the_run_on_the_disk(
+    server: Server, fails: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    each = logger()
+    each.log_metrics({"loss": 1.0}, step=1)
+    server.fails = fails  # type: ignore[assignment]
+    each.log_metrics({"loss": 0.5}, step=2)
+    start = time.monotonic()
+    _finish(each.experiment)
+    assert time.monotonic() - start < LIMIT
+    (note,) = told(capsys)
+    assert "has not taken all of the run" in note
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for the children of a process")
+def test_training_outlives_the_process_of_wandb(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    each = logger()
+    each.log_metrics({"loss": 1.0}, step=1)
+    children = [
+        int(pid) for task in Path("/proc/self/task").glob("*/children") for pid in task.read_text().split()
+    ]
+    (service,) = (pid for pid in children if "wandb" in Path(f"/proc/{pid}/cmdline").read_text())
+    os.kill(service, signal.SIGKILL)
+    deadline = time.monotonic() + LIMIT
+    notes: list[str] = []
+    while not notes and time.monotonic() < deadline:
+        each.log_metrics({"loss": 0.5}, step=2)
+        notes = told(capsys)
+    each.log_metrics({"loss": 0.25}, step=3)
+    each.log_hyperparams({"lr": 0.1})
+    assert len(notes) == 1
+    assert "process is gone" in notes[0]
+    assert not told(capsys)
+
+
+def test_without_a_key_the_user_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WANDB_API_KEY")
+    monkeypatch.setenv("NETRC", os.devnull)
+    with pytest.raises(UserError, match=r"^W&B: .*Run `wandb login`, or set WANDB_MODE=offline\.$"):
+        _ = logger().experiment
