@@ -48,16 +48,6 @@ def test_without_a_checkpoint_there_is_none_to_name() -> None:
     assert raised.value.__notes__ == ["lightning-vi: no checkpoint has been written yet."]
 
 
-def test_the_traceback_comes_first() -> None:
-    command = [sys.executable, "-m", "lightning_vi", *SMALL, "--trainer.callbacks+=tests.failing.FailingCallback"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    ended = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=LIMIT, check=False)
-    assert ended.returncode == 1
-    *_, what, where = ended.stderr.strip().splitlines()
-    assert what == "KeyError: 'a bug of a callback'"
-    assert where.endswith(f"--ckpt_path {LAST}")
-
-
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux for the processes of a session")
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_process_ends_the_job_and_leaves_a_checkpoint(rank: int) -> None:
