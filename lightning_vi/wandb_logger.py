@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import loggers
+from lightning.pytorch.utilities import rank_zero_only
 
 from lightning_vi.errors import UserError
 from lightning_vi.user_errors import shorten
 
 if TYPE_CHECKING:
     from wandb import Run
+    from wandb.sdk.lib import RunDisabled
 
 
 class WandbLogger(loggers.WandbLogger):
@@ -29,18 +31,22 @@ class WandbLogger(loggers.WandbLogger):
     _is_lost = False
 
     @property
-    def experiment(self) -> "Run":
+    def experiment(self) -> "Run | RunDisabled":
         """See `lightning.pytorch.loggers.WandbLogger.experiment`.
 
         Raises:
             UserError: if W&B wants a key, or refuses the one that there is.
         """
-        if self._experiment is not None:
-            return self._experiment
+        if self._experiment is None and rank_zero_only.rank == 0:
+            # Ahead of what W&B itself has registered by then, which would not tell of a timeout.
+            atexit.register(_finish, self._start())
+        return super().experiment
+
+    def _start(self) -> "Run | RunDisabled":
         from wandb.errors import AuthenticationError, CommError, UsageError
 
         try:
-            run = super().experiment
+            return super().experiment
         except (AuthenticationError, UsageError) as error:
             raise UserError(
                 f"W&B: {shorten(str(error)).rstrip('.')}. Run `wandb login`, or set WANDB_MODE=offline."
@@ -49,10 +55,7 @@ class WandbLogger(loggers.WandbLogger):
             self._wandb_init["mode"] = "offline"
             run = super().experiment
             _tell(f"W&B cannot be reached ({shorten(str(error), 100)}), so this run is offline", run)
-        if self._experiment is not None:  # as on rank zero
-            # Ahead of what W&B itself has registered, which would not tell of a timeout.
-            atexit.register(_finish, run)
-        return run
+            return run
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """See `lightning.pytorch.loggers.WandbLogger.log_metrics`."""
@@ -80,7 +83,7 @@ class WandbLogger(loggers.WandbLogger):
             self._is_lost = True
 
 
-def _finish(run: "Run") -> None:
+def _finish(run: "Run | RunDisabled") -> None:
     """Wait for what is still to be uploaded."""
     try:
         run.finish()
@@ -88,6 +91,6 @@ def _finish(run: "Run") -> None:
         _tell(f"W&B has not taken all of the run ({error})", run)
 
 
-def _tell(what: str, run: "Run") -> None:
+def _tell(what: str, run: "Run | RunDisabled") -> None:
     folder = Path(run.settings.sync_dir)
     print(f"Note: {what}. It is kept in {folder}; to upload it: wandb sync {folder}", file=sys.stderr)

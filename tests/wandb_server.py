@@ -58,16 +58,16 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing."""
 
-    def do_GET(self) -> None:  # noqa: N802  # the standard library's name
+    def do_GET(self) -> None:
         """Something empty."""
         self.answer({})
 
-    def do_PUT(self) -> None:  # noqa: N802
+    def do_PUT(self) -> None:
         """Take a file."""
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.answer({})
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         """Take a query of GraphQL, or lines of a file."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.answer({"data": self.result(json.loads(body))} if self.path == "/graphql" else {})
