@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import loggers
-from lightning.pytorch.utilities import rank_zero_only
 
 from lightning_vi.errors import UserError
 from lightning_vi.user_errors import shorten
@@ -37,25 +36,26 @@ class WandbLogger(loggers.WandbLogger):
         Raises:
             UserError: if W&B wants a key, or refuses the one that there is.
         """
-        if self._experiment is None and rank_zero_only.rank == 0:
-            # Ahead of what W&B itself has registered by then, which would not tell of a timeout.
-            atexit.register(_finish, self._start())
-        return super().experiment
+        if self._experiment is None:
+            self._start()
+        run: Run | RunDisabled = super().experiment
+        return run
 
-    def _start(self) -> "Run | RunDisabled":
+    def _start(self) -> None:
         from wandb.errors import AuthenticationError, CommError, UsageError
 
         try:
-            return super().experiment
+            _ = super().experiment
         except (AuthenticationError, UsageError) as error:
             raise UserError(
                 f"W&B: {shorten(str(error)).rstrip('.')}. Run `wandb login`, or set WANDB_MODE=offline."
             ) from error
         except (CommError, TimeoutError) as error:
             self._wandb_init["mode"] = "offline"
-            run = super().experiment
-            _tell(f"W&B cannot be reached ({shorten(str(error), 100)}), so this run is offline", run)
-            return run
+            _tell(f"W&B cannot be reached ({shorten(str(error), 100)}), so this run is offline", super().experiment)
+        if self._experiment is not None:  # rank zero's
+            # Ahead of what W&B itself has registered by now, which would not tell of a timeout.
+            atexit.register(_finish, self._experiment)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """See `lightning.pytorch.loggers.WandbLogger.log_metrics`."""
