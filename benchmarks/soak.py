@@ -2,7 +2,7 @@
 
 Usage: OMP_NUM_THREADS=1 python -m benchmarks.soak [--minutes 30]
 
-Writes ``results/soak.csv``, a line for every 10 s, and prints the paragraph of ``results/reliability.md``.
+Writes ``results/soak.csv``, a line for every 10 s, and ``results/soak.md``, which ``results/reliability.md`` includes.
 """
 
 import argparse
@@ -12,16 +12,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.faults import report
 from benchmarks.pairs import commit, device
 
-FILE = Path(__file__).parent.parent / "results" / "soak.csv"
+RESULTS = Path(__file__).parent.parent / "results"
 PERIOD = 10.0
 WARM_UP = 0.1
 """The share of the samples that is left out at the start: caches fill, and the first checkpoints are written."""
@@ -57,22 +57,21 @@ class Sample:
     checkpoints: int
 
 
-def sample(pid: int, seconds: float, checkpoints: int) -> Sample:
-    """Read `/proc`.
-
-    Raises:
-        OSError, KeyError: if the process, or a child just found, is gone or has ended, unreaped.
-    """
-    family = [pid, *descendants(pid)]
-    status = [dict(line.split(":\t", 1) for line in _status(each) if ":\t" in line) for each in family]
-    return Sample(
-        round(seconds, 1),
-        round(sum(int(each["VmRSS"].split()[0]) for each in status) / 2**10, 1),
-        sum(len(list(Path(f"/proc/{each}/fd").iterdir())) for each in family),
-        sum(int(each["Threads"]) for each in status),
-        len(family) - 1,
-        checkpoints,
-    )
+def sample(pid: int, seconds: float, checkpoints: int) -> Sample | None:
+    """Read `/proc`; None if a process has ended in between."""
+    try:
+        family = [pid, *descendants(pid)]
+        status = [dict(line.split(":\t", 1) for line in _status(each) if ":\t" in line) for each in family]
+        return Sample(
+            round(seconds, 1),
+            round(sum(int(each["VmRSS"].split()[0]) for each in status) / 2**10, 1),
+            sum(len(list(Path(f"/proc/{each}/fd").iterdir())) for each in family),
+            sum(int(each["Threads"]) for each in status),
+            len(family) - 1,
+            checkpoints,
+        )
+    except (OSError, KeyError):  # of a process that has ended and is not reaped there is no memory
+        return None
 
 
 def descendants(pid: int) -> list[int]:
@@ -100,9 +99,8 @@ def soak(minutes: float, folder: Path) -> list[Sample]:
     with subprocess.Popen([*command, "--test_checkpoint=none"], cwd=folder, stdout=subprocess.DEVNULL) as process:
         while _is_running(process):
             saved |= {each.stat().st_mtime_ns for each in folder.glob("runs/*/*/checkpoints/timed.ckpt")}
-            # A child that has ended since it was found makes this sample a missing one, not a failure.
-            with suppress(OSError, KeyError):
-                samples.append(sample(process.pid, time.monotonic() - start, len(saved)))
+            if (taken := sample(process.pid, time.monotonic() - start, len(saved))) is not None:
+                samples.append(taken)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
     return samples
@@ -126,7 +124,7 @@ def slope(samples: Sequence[Sample], name: str) -> float:
 
 
 def paragraph(samples: Sequence[Sample], minutes: float, where: str) -> str:
-    """Markdown: the first and the last sample after the warm-up, the extremes, and the slopes."""
+    """Markdown: the first and the last sample after the warm-up, the extremes, and the slopes per hour."""
     warm = samples[int(WARM_UP * len(samples)) :]
     first, last = warm[0], warm[-1]
     lines = [
@@ -136,6 +134,7 @@ def paragraph(samples: Sequence[Sample], minutes: float, where: str) -> str:
         "out. All samples: [soak.csv](soak.csv).",
         f"Command: `OMP_NUM_THREADS=1 python -m benchmarks.soak --minutes {minutes:g}`.",
         where,
+        "The last sample is of the pictures at the end of training.",
         "",
         "| | first | last | least | most | slope per hour |",
         "|---|---|---|---|---|---|",
@@ -150,7 +149,7 @@ def paragraph(samples: Sequence[Sample], minutes: float, where: str) -> str:
 def write(samples: Iterable[Sample], file: Path) -> None:
     """A line for each sample."""
     with file.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, [each.name for each in fields(Sample)])
+        writer = csv.DictWriter(stream, [each.name for each in fields(Sample)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(map(asdict, samples))
 
@@ -163,8 +162,9 @@ def main() -> None:
     minutes = parser.parse_args().minutes
     with tempfile.TemporaryDirectory() as folder:
         samples = soak(minutes, Path(folder))
-    write(samples, FILE)
-    print(paragraph(samples, minutes, where))
+    write(samples, RESULTS / "soak.csv")
+    (RESULTS / "soak.md").write_text(paragraph(samples, minutes, where) + "\n")
+    report.update(RESULTS, "soak", [])
 
 
 if __name__ == "__main__":

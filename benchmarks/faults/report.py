@@ -54,4 +54,6 @@ def update(folder: Path, section: str, counts: Iterable[Count]) -> None:
         writer.writerows(lines)
     words = ("section", "case", "device", "commit")
     columns = [Column(name, [line[name] for line in lines], is_number=name not in words) for name in names]
-    (folder / "reliability.md").write_text(HEAD + markdown(columns) + "\n")
+    soak = folder / "soak.md"
+    page = HEAD + markdown(columns) + "\n" + (f"\n## Soak\n\n{soak.read_text()}" if soak.is_file() else "")
+    (folder / "reliability.md").write_text(page)
