@@ -5,7 +5,6 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import loggers
@@ -92,5 +91,6 @@ def _finish(run: "Run | RunDisabled") -> None:
 
 
 def _tell(what: str, run: "Run | RunDisabled") -> None:
-    folder = Path(run.settings.sync_dir)
-    print(f"Note: {what}. It is kept in {folder}; to upload it: wandb sync {folder}", file=sys.stderr)
+    # W&B leaves out what has begun online, unless it is asked for.
+    command = f"wandb sync --include-online {run.settings.sync_dir}"
+    print(f"Note: {what}. The run is kept on this disk; to upload it: {command}", file=sys.stderr)
