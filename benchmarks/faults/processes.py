@@ -70,12 +70,12 @@ def kill(rank: int, delay: float, folder: Path, is_starting: bool = False) -> fl
         start_new_session=True,
     ) as job:
         try:
-            while not (len(session(job.pid)) > 1 if is_starting else (folder / LAST).exists()):
+            while not (second(job.pid) if is_starting else (folder / LAST).exists()):
                 assert job.poll() is None, "the job has ended by itself"
                 time.sleep(0.05)
             time.sleep(delay)
             start = time.monotonic()
-            os.kill(next(each for each in session(job.pid) if (each == job.pid) == (rank == 0)), signal.SIGKILL)
+            os.kill(job.pid if rank == 0 else second(job.pid)[0], signal.SIGKILL)
             while session(job.pid) and time.monotonic() < start + LIMIT:
                 time.sleep(0.05)
             seconds = time.monotonic() - start
@@ -97,14 +97,20 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def session(leader: int) -> list[int]:
-    """The running processes of a session, of Linux."""
-    found = []
-    for each in Path("/proc").glob("[0-9]*/stat"):
+def second(leader: int) -> list[int]:
+    """The process that Lightning has started in a job, if it has."""
+    # By the module's full name, where the job's own command has the package's.
+    return [each for each, line in session(leader).items() if b"lightning_vi.__main__" in line]
+
+
+def session(leader: int) -> dict[int, bytes]:
+    """The running processes of a session, of Linux, and their command lines."""
+    found = {}
+    for each in Path("/proc").glob("[0-9]*"):
         try:
-            state, _, _, number = each.read_text().rpartition(")")[2].split()[:4]
+            state, _, _, number = (each / "stat").read_text().rpartition(")")[2].split()[:4]
+            if int(number) == leader and state not in "ZX":
+                found[int(each.name)] = (each / "cmdline").read_bytes()
         except OSError:
             continue  # it has ended in between
-        if int(number) == leader and state not in "ZX":
-            found.append(int(each.parent.name))
     return found
