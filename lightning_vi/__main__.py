@@ -9,7 +9,7 @@ from lightning_vi import __version__, named_configs
 from lightning_vi.allocator import keep_freed_memory
 from lightning_vi.errors import UserError
 from lightning_vi.nearest import did_you_mean
-from lightning_vi.starter import end_with_starter
+from lightning_vi.starter import ending_together
 from lightning_vi.telling import told_by_first_process
 
 COMMANDS = {
@@ -36,7 +36,8 @@ def main(args: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if args is None else args)
     show_traceback = "--traceback" in arguments or os.environ.get("LIGHTNING_VI_TRACEBACK", "0") != "0"
     try:
-        return _dispatch([argument for argument in arguments if argument != "--traceback"])
+        with ending_together():
+            return _dispatch([argument for argument in arguments if argument != "--traceback"])
     except UserError as error:
         if show_traceback:
             traceback.print_exc()
@@ -56,7 +57,6 @@ def _dispatch(arguments: list[str]) -> int:
 
         return table.run(arguments[1:])
     elif command in COMMANDS:
-        end_with_starter()
         keep_freed_memory()
         # As `python -m` does, so that a configuration can name a class of a module in the current folder.
         if "" not in sys.path and os.getcwd() not in sys.path:

@@ -8,22 +8,32 @@ they wait for it at the start, takes until a timeout of many minutes.
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _STARTER = "LIGHTNING_VI_STARTER"
 PERIOD, GRACE = 1.0, 20.0
 """Seconds between two looks, and until a process is ended: at the end of a job the first one may be the quickest."""
 
 
-def end_with_starter() -> None:
-    """Let this process end soon after the one that has started it, if that was for another device.
+@contextmanager
+def ending_together() -> Iterator[None]:
+    """A context in which processes started for further devices end soon after the one that has started them.
 
-    To be called first of all. A process that another launcher has started, such as torchrun's, is left to that.
+    To be entered first of all. What another launcher has started, such as torchrun, is left to that.
     """
-    starter = os.environ.get(_STARTER)
     if os.environ.get("LOCAL_RANK", "0") == "0":
-        os.environ[_STARTER] = str(os.getpid())  # for those that it starts
-    elif starter == str(os.getppid()):
-        threading.Thread(target=_wait_for_end, args=(int(starter),), daemon=True, name="starter").start()
+        os.environ[_STARTER] = str(os.getpid())
+        try:
+            yield
+        finally:
+            os.environ.pop(_STARTER, None)  # or what this process starts later for something else would have it
+    else:
+        # The starter may be gone already, so who this process's parent is does not tell whether it has one.
+        if _STARTER in os.environ:
+            arguments = (int(os.environ[_STARTER]),)
+            threading.Thread(target=_wait_for_end, args=arguments, daemon=True, name="starter").start()
+        yield
 
 
 def _wait_for_end(starter: int) -> None:
