@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from lightning_vi import __version__, named_configs
 from lightning_vi.allocator import keep_freed_memory
+from lightning_vi.disk_errors import disk_errors_told
 from lightning_vi.errors import UserError
 from lightning_vi.nearest import did_you_mean
 from lightning_vi.starter import ending_together
@@ -36,7 +37,7 @@ def main(args: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if args is None else args)
     show_traceback = "--traceback" in arguments or os.environ.get("LIGHTNING_VI_TRACEBACK", "0") != "0"
     try:
-        with ending_together():
+        with ending_together(), disk_errors_told():
             return _dispatch([argument for argument in arguments if argument != "--traceback"])
     except UserError as error:
         if show_traceback:

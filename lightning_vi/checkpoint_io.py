@@ -1,21 +1,22 @@
-"""How checkpoints reach the disk."""
+"""How checkpoints reach the disk, and come from it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from lightning_vi import checkpoints
 from lightning_vi.checkpoint_version import stamped
-from lightning_vi.whole_file import whole
 
 
 class WholeFileCheckpointIO(TorchCheckpointIO):
     """Leaves under the name of a checkpoint the old file or the new one, whenever the process is killed.
 
     Lightning's own writes to the temporary folder and moves the file from there, which is a copy, and can be cut
-    short, where that is another file system.
+    short, where that is another file system. Files have a checksum, which is compared when they are loaded. They are
+    loaded as data, whatever Lightning is told.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: _PATH, storage_options: Any | None = None) -> None:
@@ -23,8 +24,16 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
         checkpoint = stamped(checkpoint)
         if storage_options is not None or "://" in str(path):
             super().save_checkpoint(checkpoint, path, storage_options)
-            return
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with whole(target) as part:
-            torch.save(checkpoint, part)
+        else:
+            checkpoints.write(checkpoint, Path(path))
+
+    def load_checkpoint(
+        self,
+        path: _PATH,
+        map_location: Callable[..., Any] | None = lambda storage, location: storage,
+        weights_only: bool | None = None,
+    ) -> dict[str, Any]:
+        """See `lightning.pytorch.plugins.io.CheckpointIO.load_checkpoint`."""
+        if "://" not in str(path):
+            checkpoints.require_whole(Path(path))
+        return super().load_checkpoint(path, map_location, weights_only=True)

@@ -1,6 +1,6 @@
-"""Checkpoints that the command line starts from: which file is meant, and whether it fits."""
+"""Checkpoints that the command line writes and starts from: which file is meant, whether it is whole, whether it fits."""
 
-import pickle
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +13,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning_vi.checkpoint_version import require_known
 from lightning_vi.errors import UserError
 from lightning_vi.nearest import did_you_mean
+from lightning_vi.seal import damage, seal
 from lightning_vi.settings import flat
+from lightning_vi.whole_file import whole
 
 NAMES = ("last", "best")
 """Values of `--ckpt_path` that stand for the newest file of that name among the runs of a configuration."""
@@ -23,13 +25,14 @@ def find(trainer: Trainer, ckpt_path: str, option: str = "--ckpt_path") -> Path:
     """The file that `--ckpt_path`, or another option, means: a path, or the newest run's `last` or `best`.
 
     Lightning's own `last` looks into the folder of the run that is about to start, which is new and empty, and
-    then silently starts over.
+    then silently starts over. If the newest `last` is damaged, the newest good file beside it stands in, which is told.
 
     Raises:
-        UserError: if there is no such file.
+        UserError: if there is no such file, or no good one in place of `last`.
     """
     if ckpt_path in NAMES:
-        return _newest(trainer, ckpt_path, option)
+        path = _newest(trainer, ckpt_path, option)
+        return _good(path, trainer) if ckpt_path == "last" else path
     path = Path(ckpt_path)
     if not path.is_file():
         likely = [*NAMES, *(str(file) for file in path.parent.glob("*.ckpt"))]
@@ -48,20 +51,91 @@ def _newest(trainer: Trainer, name: str, option: str) -> Path:
     return found[-1]
 
 
+def _good(path: Path, trainer: Trainer) -> Path:
+    try:
+        _read(path)
+    except UserError as error:
+        found = _newest_good_beside(path)
+        if found is None:
+            raise
+        if trainer.is_global_zero:
+            print(f"Note: {error} Taking the newest good one beside it: {found}.", file=sys.stderr)
+        return found
+    return path
+
+
+def _newest_good_beside(path: Path) -> Path | None:
+    others = [each for each in path.parent.glob("*.ckpt") if each != path and each.is_file()]
+    for other in sorted(others, key=lambda each: each.stat().st_mtime, reverse=True):
+        try:
+            _read(other)
+        except UserError:
+            continue
+        return other
+    return None
+
+
 def read(path: Path) -> dict[str, Any]:
     """What a checkpoint holds. It is read as data: nothing in it can run code.
 
     Raises:
-        UserError: if the file is not a checkpoint, is damaged, holds more than data or is of a format unknown here.
+        UserError: if the file is not a checkpoint, is damaged, holds more than data or is of a format unknown here; it
+            names the newest good one beside it.
     """
     try:
+        return _read(path)
+    except UserError as error:
+        found = _newest_good_beside(path)
+        if found is None:
+            raise
+        raise UserError(f"{error} The newest good one beside it: {found}.") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    require_whole(path)
+    try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path} is not a checkpoint that can be read as data.") from error
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+    except Exception as error:  # what somebody else has pickled makes the unpickler raise nearly anything
+        raise UserError(f"{path} is not a checkpoint that can be read as data; nothing in it has been run.") from error
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), Mapping):
         raise UserError(f"{path} is not a checkpoint of Lightning: it has no 'state_dict'.")
     require_known(checkpoint, path)
     return checkpoint
+
+
+def require_whole(path: Path) -> None:
+    """Refuse a file whose bytes are not those that were written.
+
+    Raises:
+        UserError: saying what is wrong.
+    """
+    try:
+        found = damage(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    if found is not None:
+        raise UserError(f"{path} is not a checkpoint, or is damaged: {found}.")
+
+
+def write(checkpoint: Mapping[str, Any], path: Path) -> None:
+    """Write a checkpoint with a checksum, making its folder. After an error, what the file was before is there.
+
+    Raises:
+        UserError: if it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole(path) as part, part.open("w+b") as file:
+            torch.save(checkpoint, file)
+            seal(file)
+    except (OSError, RuntimeError) as error:
+        # When a write fails torch goes on to write the end, which fails too and hides the reason.
+        reason = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(reason, OSError):
+            raise
+        raise UserError(
+            f"{path} cannot be written: {reason.strerror}. Checkpoints that were there are as they were."
+        ) from error
 
 
 def is_finished(checkpoint: Mapping[str, Any], path: Path, trainer: Trainer) -> bool:

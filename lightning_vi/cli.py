@@ -41,7 +41,7 @@ from lightning_vi import (  # noqa: F401
     weighting,
 )
 from lightning_vi.building import LINKED, MISTAKES, Builder
-from lightning_vi.callbacks import PredictionWriter
+from lightning_vi.callbacks import PredictionWriter, RunLock
 from lightning_vi.checkpoint_io import WholeFileCheckpointIO
 from lightning_vi.errors import UserError
 from lightning_vi.leftovers import taken_back
@@ -271,8 +271,9 @@ class CommandLine(LightningCLI):
         if settings["max_time"] is not None and isinstance(settings["callbacks"], list):
             # Its own Timer, which notes the time of training too; beside ours Lightning would pass over the limit.
             settings["callbacks"] = [each for each in settings["callbacks"] if not _is_clock(each)]
-        given = settings["plugins"] or []
-        plugins = given if isinstance(given, list) else [given]
+        if self.subcommand == "fit":
+            settings["callbacks"] = [RunLock(), *_listed(settings["callbacks"])]
+        plugins = _listed(settings["plugins"])
         if not any(isinstance(each, CheckpointIO) for each in plugins):
             settings["plugins"] = [*plugins, WholeFileCheckpointIO()]
         return super().instantiate_trainer(**kwargs)
@@ -298,3 +299,8 @@ class CommandLine(LightningCLI):
     def predict(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
         """See `Session.predict`."""
         Session(self.trainer, model, datamodule).predict(ckpt_path)
+
+
+def _listed(value: Any) -> list[Any]:
+    """What is given as a list, as a single object or not at all."""
+    return value if isinstance(value, list) else [] if value is None else [value]

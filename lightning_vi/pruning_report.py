@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningModule
 from matplotlib.figure import Figure
 
-from lightning_vi import plots, text_table
+from lightning_vi import checkpoints, plots, text_table
 from lightning_vi.pruning_curve import Pruned
 from lightning_vi.summary import LABELS
 from lightning_vi.text_table import Column
-from lightning_vi.whole_file import whole
 
 
 @dataclass(frozen=True)
@@ -98,10 +96,8 @@ class PruningReport:
 
 def save_checkpoint(path: Path, checkpoint: Mapping[str, Any], model: LightningModule) -> None:
     """Write a checkpoint with the model's weights in place of its own, so that training can go on from it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not in place: the checkpoint may still be read, piece by piece, from a file of that very name.
-    with whole(path) as part:
-        torch.save({**checkpoint, "state_dict": model.cpu().state_dict()}, part)
+    # Never in place: the checkpoint may still be read, piece by piece, from a file of that very name.
+    checkpoints.write({**checkpoint, "state_dict": model.cpu().state_dict()}, path)
 
 
 def _label(score: str) -> tuple[str, str]:

@@ -18,5 +18,15 @@ def whole(path: Path) -> Iterator[Path]:
         with part.open("rb") as file:
             os.fsync(file.fileno())  # or a power failure could leave the new name with nothing behind it
         os.replace(part, path)
+        if os.name == "posix":  # elsewhere a folder cannot be opened
+            _sync_folder(path.parent)  # or the failure could leave the old name
     finally:
         part.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import torch
@@ -15,8 +16,8 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     io = WholeFileCheckpointIO()
     io.save_checkpoint({"epoch": 1}, path)
 
-    def cut_short(checkpoint: object, file: Path) -> None:
-        file.write_bytes(b"half")
+    def cut_short(checkpoint: object, file: BinaryIO) -> None:
+        file.write(b"half")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

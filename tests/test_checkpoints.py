@@ -24,8 +24,8 @@ def trainer(tmp_path: Path) -> Trainer:
 
 
 def touch(path: Path, time: float) -> Path:
-    path.parent.mkdir(parents=True)
-    path.touch()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"state_dict": {}}, path)
     os.utime(path, (time, time))
     return path
 
