@@ -11,6 +11,7 @@ from lightning.pytorch.cli import LightningCLI, _InstantiatorFn
 from lightning.pytorch.loggers import Logger
 
 from lightning_vi.errors import UserError
+from lightning_vi.named_classes import require_no_function
 from lightning_vi.user_errors import shorten
 
 LINKED = ("input_shape", "target_size", "levels")
@@ -55,8 +56,9 @@ class Builder:
         """Let go of the command line."""
         self._cli = None
 
-    def _any(self, class_type: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def _any(self, class_type: type, *args: Any, **kwargs: Any) -> Any:
         with self._failure_kept(class_type):
+            require_no_function(class_type, kwargs)
             return class_type(*args, **kwargs)
 
     def _logger(self, class_type: type[Logger], *args: Any, **kwargs: Any) -> Any:
@@ -68,6 +70,7 @@ class Builder:
     def _datamodule(self, class_type: type[LightningDataModule], *args: Any, **kwargs: Any) -> Any:
         assert self._cli is not None
         with self._failure_kept(class_type):
+            require_no_function(class_type, kwargs)
             return _InstantiatorFn(self._cli, "data")(class_type, *args, applied_instantiation_links={}, **kwargs)
 
     def _model(
@@ -83,6 +86,7 @@ class Builder:
         with self._failure_kept(class_type):
             _require_shapes(class_type, kwargs)
             self._require_linked(links)
+            require_no_function(class_type, kwargs)
             return _InstantiatorFn(self._cli, "model")(class_type, *args, applied_instantiation_links=links, **kwargs)
 
     def _require_linked(self, links: dict[str, Any]) -> None:

@@ -9,6 +9,10 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from lightning_vi import checkpoints
 from lightning_vi.checkpoint_version import stamped
+from lightning_vi.errors import UserError
+
+VERSION = "pytorch-lightning_version"
+"""What every checkpoint of a Trainer has."""
 
 
 class WholeFileCheckpointIO(TorchCheckpointIO):
@@ -33,7 +37,14 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
         map_location: Callable[..., Any] | None = lambda storage, location: storage,
         weights_only: bool | None = None,
     ) -> dict[str, Any]:
-        """See `lightning.pytorch.plugins.io.CheckpointIO.load_checkpoint`."""
+        """See `lightning.pytorch.plugins.io.CheckpointIO.load_checkpoint`.
+
+        Raises:
+            UserError: if the file is damaged, or holds no more than weights.
+        """
         if "://" not in str(path):
             checkpoints.require_whole(Path(path))
-        return super().load_checkpoint(path, map_location, weights_only=True)
+        checkpoint = super().load_checkpoint(path, map_location, weights_only=True)
+        if VERSION not in checkpoint:
+            raise UserError(f"{path} has no '{VERSION}': it is not a checkpoint of a Trainer. Give one of `fit`.")
+        return checkpoint

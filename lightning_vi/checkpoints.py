@@ -1,5 +1,6 @@
-"""Checkpoints that the command line writes and starts from: which file is meant, whether it is whole, whether it fits."""
+"""Checkpoints that the command line writes and starts from: which file is meant, whether it is whole and fits."""
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -95,6 +96,8 @@ def _read(path: Path) -> dict[str, Any]:
     require_whole(path)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        if isinstance(checkpoint, dict):  # hyperparameters that contain themselves would keep their readers for ever
+            json.dumps(checkpoint.get(LightningModule.CHECKPOINT_HYPER_PARAMS_KEY), default=str, skipkeys=True)
     except Exception as error:  # what somebody else has pickled makes the unpickler raise nearly anything
         raise UserError(f"{path} is not a checkpoint that can be read as data; nothing in it has been run.") from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), Mapping):

@@ -27,6 +27,7 @@ from lightning_vi import (  # noqa: F401
     estimators,
     likelihoods,
     modules,
+    named_classes,
     named_configs,
     networks,
     noise_priors,
@@ -46,6 +47,7 @@ from lightning_vi.checkpoint_io import WholeFileCheckpointIO
 from lightning_vi.errors import UserError
 from lightning_vi.leftovers import taken_back
 from lightning_vi.quiet import quiet
+from lightning_vi.secret_settings import require_no_secret
 from lightning_vi.session import Session
 from lightning_vi.trainer_settings import require_sensible
 
@@ -58,6 +60,7 @@ def run(args: Sequence[str]) -> None:
     """
     plugins.load()
     short_names.install()
+    named_classes.install()
     with quiet():
         try:
             CommandLine(list(args))
@@ -226,6 +229,7 @@ class CommandLine(LightningCLI):
         except ArgumentError as error:
             raise UserError(user_errors.explain(str(error), self._parser(args[0]))) from error
         options = self.config[args[0]]
+        require_no_secret(options.as_dict())
         settings, seed, name = options["trainer"], options["seed_everything"], options["name"]
         if not isinstance(settings, Namespace):  # which jsonargparse lets pass
             raise UserError(f"trainer: expected a mapping of options, got '{settings}'.")

@@ -9,13 +9,10 @@ from jsonargparse import ArgumentParser, Namespace
 from lightning.pytorch import LightningModule
 from matplotlib.figure import Figure
 
-# Lightning rebuilds a checkpoint's model only if the class that it names is imported.
-from lightning_vi import checkpoints, latent_pictures, modules, plugins, user_errors  # noqa: F401
+from lightning_vi import latent_pictures, user_errors
 from lightning_vi.errors import UserError
 from lightning_vi.latent_space import Generative, NothingToDraw, generative
-from lightning_vi.nearest import did_you_mean
-from lightning_vi.quiet import quiet
-from lightning_vi.trusted import require_trusted
+from lightning_vi.loading import load
 
 
 class Picture(NamedTuple):
@@ -56,7 +53,7 @@ def run(arguments: Sequence[str]) -> None:
     if options.checkpoint is None:  # jsonargparse would tell it as a configuration that is missing
         raise UserError("sample needs a checkpoint, e.g. runs/NAME/version_0/checkpoints/last.ckpt.")
     path = Path(options.checkpoint)
-    module = load(path)
+    module = load(path, LightningModule)
     folder = _folder(path) if options.out is None else Path(options.out)
     try:
         model = generative(module)
@@ -65,36 +62,6 @@ def run(arguments: Sequence[str]) -> None:
         raise UserError(f"{path}: {reason}.") from reason
     for file in written:
         print(file)
-
-
-def load(path: Path) -> LightningModule:
-    """The model of a checkpoint, in evaluation mode; the file is read as data, and names none but trusted classes.
-
-    Raises:
-        UserError: if there is no such file, or if it does not say how to build its model.
-    """
-    if not path.is_file():
-        likely = sorted(str(file) for file in path.parent.glob("*.ckpt"))
-        raise UserError(f"{path}: no such file.{did_you_mean(str(path), likely)}")
-    saved = checkpoints.read(path).get(LightningModule.CHECKPOINT_HYPER_PARAMS_KEY, {})
-    if "_class_path" not in saved:
-        raise UserError(f"{path} does not say how to build its model, as those of `lightning-vi fit` do.")
-    plugins.load()
-    try:
-        require_trusted(dict(saved))
-        with quiet():
-            module = LightningModule.load_from_checkpoint(path, map_location="cpu", weights_only=True)
-    except (ArgumentError, ValueError, RuntimeError) as error:
-        raise UserError(f"{path}: its model, {saved['_class_path']}, cannot be built: {_reason(error)}") from error
-    return module.eval()
-
-
-def _reason(error: Exception) -> str:
-    """Why a model cannot be built, in a line."""
-    if isinstance(error, ArgumentError):
-        return user_errors.explain(str(error), ArgumentParser(exit_on_error=False))
-    # What a constructor raises is the cause of what jsonargparse raises.
-    return user_errors.shorten(" ".join(str(error.__cause__ or error).split()))
 
 
 def _draw(model: Generative, options: Namespace, folder: Path) -> list[Path]:

@@ -52,12 +52,13 @@ _IMPORT = re.compile(r"^(?:No module named|module) '(.+?)'(?: has no attribute '
 _BASE = re.compile(r"^Import path(?: (?P<path>\S+))? does not correspond to a subclass of (?P<base>\w+)")
 _TYPE = re.compile(r"^Expected an? (?P<type>.+?)(?:\. Got value: (?P<value>.*?))?(?:\. Got value: Namespace.*)?$")
 _NOT_CLASS = re.compile(r"^Not a valid subclass of (?P<type>\w+)")
+_DENIED = re.compile(r"^Importing '(.+?)' is not allowed")
 _YAML = re.compile(r"^Problems parsing config: (.+)$")
 _OTHER = re.compile(r"^(.+?)(?:\. Got value: .*)?$")
 _PLAIN_TYPES = {"NoneType": "null", "dict": "a mapping"} | dict.fromkeys(
     ("Iterable", "Sequence", "list", "tuple"), "a list"
 )
-_PATTERNS = (_OPTION, _REQUIRED, _NAME, _IMPORT, _BASE, _YAML, _TYPE, _NOT_CLASS, _OTHER)
+_PATTERNS = (_DENIED, _OPTION, _REQUIRED, _NAME, _IMPORT, _BASE, _YAML, _TYPE, _NOT_CLASS, _OTHER)
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,8 @@ def _tell(failure: Failure, failures: list[Failure], parser: ArgumentParser) -> 
     assert match is not None
     where, owner = failure.where, failure.of_class
     option = f"{where}: " if where else ""
+    if failure.kind is _DENIED:
+        return f"{option}a configuration must not name '{match[1]}', which can run anything."
     if failure.kind is _OPTION and not where:
         return f"there is no option '{match[1]}'.{_nearest_option(match[1], _options(parser))}"
     if failure.kind is _OPTION:

@@ -8,6 +8,7 @@ from matplotlib.image import imread
 from lightning_vi import sample_command
 from lightning_vi.__main__ import main
 from lightning_vi.latent_space import prior_samples
+from lightning_vi.loading import load
 from lightning_vi.modules import VAE
 from tests.latents import spy, vae
 
@@ -58,7 +59,7 @@ def test_draws_everything_into_the_runs_folder(checkpoint: Path, capsys: pytest.
 
 
 def test_the_model_is_the_checkpoints(checkpoint: Path) -> None:
-    module = sample_command.load(checkpoint)
+    module = load(checkpoint, VAE)
     assert isinstance(module, VAE)
     assert not module.training
     state = torch.load(checkpoint, weights_only=True)["state_dict"]
@@ -111,9 +112,15 @@ def test_mistakes_in_the_arguments(checkpoint: Path, capsys: pytest.CaptureFixtu
 
 def test_other_files_are_refused(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     whole, path = checkpoint.read_bytes(), str(checkpoint)
-    for content in (b"", b"text", whole[: len(whole) // 2]):
+    unreadable = "it has been cut short, or is not a file of torch.save"
+    for content, reason in (
+        (b"", "it is empty"),
+        (b"text", unreadable),
+        (whole[: len(whole) // 2], unreadable),
+        (whole[:1000] + b"?" + whole[1001:], "its checksum is not that of its content"),
+    ):
         checkpoint.write_bytes(content)
-        assert refused(capsys, path) == f"{path} is not a checkpoint that can be read as data."
+        assert refused(capsys, path) == f"{path} is not a checkpoint, or is damaged: {reason}."
     torch.save({"weights": torch.zeros(3)}, checkpoint)
     assert "is not a checkpoint of Lightning" in refused(capsys, path)
 
@@ -157,7 +164,7 @@ def test_a_manifold_is_told_only_if_it_was_asked_for(
     checkpoint: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module, _ = vae(latent_size=3)
-    monkeypatch.setattr(sample_command, "load", lambda path: module.eval())
+    monkeypatch.setattr(sample_command, "load", lambda path, kind: module.eval())
     line = refused(capsys, str(checkpoint), "--what", "prior", "manifold")
     assert line == f"{checkpoint}: a manifold needs 2 latent variables, and the model has 3."
     assert not (checkpoint.parents[1] / "samples").exists()
