@@ -1,4 +1,5 @@
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import BinaryIO
 
 import pytest
@@ -6,8 +7,9 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from lightning_vi.__main__ import main
-from lightning_vi.checkpoint_io import WholeFileCheckpointIO
+from lightning_vi.checkpoint_io import VERSION, WholeFileCheckpointIO
 from lightning_vi.checkpoint_version import FORMAT, KEY
+from lightning_vi.errors import UserError
 from lightning_vi.session import Session
 
 
@@ -28,6 +30,23 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     io.save_checkpoint({"epoch": 3}, path)
     assert torch.load(path, weights_only=True) == {"epoch": 3, KEY: FORMAT}
     assert [each.name for each in path.parent.iterdir()] == ["a.ckpt"]
+
+
+def test_what_lightning_loads_is_whole_data_of_a_trainer(tmp_path: Path) -> None:
+    path, io = tmp_path / "a.ckpt", WholeFileCheckpointIO()
+    io.save_checkpoint({VERSION: "2", "state_dict": {"a": torch.ones(90)}}, path)
+    assert torch.equal(io.load_checkpoint(path)["state_dict"]["a"], torch.ones(90))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.ckpt .* its checksum is not that of its content"):
+        io.load_checkpoint(path)
+    io.save_checkpoint({VERSION: "2", "harm": print}, path)
+    with pytest.raises(UnpicklingError):
+        io.load_checkpoint(path, weights_only=False)
+    io.save_checkpoint({"state_dict": {}}, path)
+    with pytest.raises(UserError, match=r"a\.ckpt has no 'pytorch-lightning_version'"):
+        io.load_checkpoint(path)
 
 
 @pytest.mark.parametrize("own", [False, True])

@@ -60,6 +60,53 @@ def test_reads_data_alone(tmp_path: Path) -> None:
     assert torch.equal(checkpoints.read(path)["state_dict"]["a"], torch.ones(2))
 
 
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """The checkpoints of a run: an old `best`, `middle` and the newest, `last`."""
+    folder = tmp_path / "name" / "version_0" / "checkpoints"
+    for time, name in enumerate(("best", "middle", "last")):
+        path = folder / f"{name}.ckpt"
+        checkpoints.write({"state_dict": {"a": torch.full((50,), float(time))}}, path)
+        os.utime(path, (time, time))
+    return folder
+
+
+def damaged(path: Path) -> Path:
+    """The file, with one bit of its data changed and its time as it was."""
+    times, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, (times.st_atime, times.st_mtime))
+    return path
+
+
+def test_a_damaged_last_is_replaced_by_the_newest_good_one(
+    trainer: Trainer, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert checkpoints.find(trainer, "last") == run / "last.ckpt"
+    capsys.readouterr()
+    last = damaged(run / "last.ckpt")
+    assert checkpoints.find(trainer, "last") == run / "middle.ckpt"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"Note: {last} is not a checkpoint, or is damaged: its checksum is not that of its content. "
+        f"Taking the newest good one beside it: {run / 'middle.ckpt'}."
+    )
+    damaged(run / "middle.ckpt")
+    assert checkpoints.find(trainer, "last") == run / "best.ckpt"
+    damaged(run / "best.ckpt")
+    with pytest.raises(UserError, match=r"last\.ckpt is not a checkpoint, or is damaged: its checksum"):
+        checkpoints.find(trainer, "last")
+
+
+def test_any_other_damaged_file_is_refused_and_the_newest_good_one_named(trainer: Trainer, run: Path) -> None:
+    for name in ("best", str(run / "best.ckpt")):
+        path = checkpoints.find(trainer, name)
+        damaged(path)
+        with pytest.raises(UserError, match=r"its content\. The newest good one beside it: .*/last\.ckpt\.$"):
+            checkpoints.read(path)
+
+
 class Harmful:
     """Would run code where a checkpoint is unpickled."""
 
@@ -77,6 +124,14 @@ def test_refuses_what_is_no_checkpoint(content: object, tmp_path: Path, capsys: 
     with pytest.raises(UserError, match=r"a\.ckpt is not a checkpoint"):
         checkpoints.read(path)
     assert capsys.readouterr().out == ""
+
+
+def test_refuses_hyperparameters_without_an_end(tmp_path: Path) -> None:
+    endless: dict[str, Any] = {"a": 3}
+    endless["self"] = [endless]
+    torch.save({"state_dict": {}, "hyper_parameters": endless}, tmp_path / "a.ckpt")
+    with pytest.raises(UserError, match=r"a\.ckpt is not a checkpoint"):
+        checkpoints.read(tmp_path / "a.ckpt")
 
 
 def test_a_run_is_finished_when_it_has_had_all_its_epochs_or_steps(tmp_path: Path) -> None:

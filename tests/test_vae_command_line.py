@@ -10,10 +10,10 @@ import torch
 from matplotlib.image import imread
 from torch import Tensor, nn
 
-from lightning_vi import sample_command
 from lightning_vi.__main__ import main
 from lightning_vi.datamodules import Digits, FixedBinarisation
 from lightning_vi.latent_space import prior_samples
+from lightning_vi.loading import load
 from lightning_vi.modules import VAE
 
 FOLDER = Path("runs/vae_digits/version_0")
@@ -162,8 +162,7 @@ def test_two_layers_are_trained_and_sampled(
     for file in files:
         assert file.parent == FOLDER / "samples"
         assert imread(file).std() > 0.05
-    module = sample_command.load(CHECKPOINT)
-    assert isinstance(module, VAE)
+    module = load(CHECKPOINT, VAE)
     assert module.model.sizes == (8, 2)
     mean = prior_samples(module.model, 2000, seed=0).mean(dim=0).flatten()
     assert (mean - frequencies).abs().max() < 0.1
