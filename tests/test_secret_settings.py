@@ -8,7 +8,12 @@ from lightning_vi.errors import UserError
 from lightning_vi.secret_settings import require_no_secret
 
 KEY = "0123456789abcdef" * 2 + "01234567"
-SHORT = ["--trainer.accelerator=cpu", "--trainer.max_epochs=1", "--trainer.limit_train_batches=2", "--trainer.limit_val_batches=1"]
+SHORT = [
+    "--trainer.accelerator=cpu",
+    "--trainer.max_epochs=1",
+    "--trainer.limit_train_batches=2",
+    "--trainer.limit_val_batches=1",
+]
 
 
 @pytest.mark.parametrize("name", ["api_key", "apikey", "WANDB_API_KEY", "password", "token", "auth_token", "secret"])

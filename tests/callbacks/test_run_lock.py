@@ -66,7 +66,9 @@ def test_fit_leaves_another_runs_folder_alone(
     folder.mkdir(parents=True)
     short = ["--config=bbb_digits.yaml", "--trainer.accelerator=cpu", "--trainer.max_epochs=1"]
     short += ["--trainer.limit_train_batches=1", "--trainer.limit_val_batches=0", "--test_checkpoint=none"]
-    logger = '--trainer.logger={"class_path": "CSVLogger", "init_args": {"save_dir": "runs", "name": null, "version": 0}}'
+    logger = (
+        '--trainer.logger={"class_path": "CSVLogger", "init_args": {"save_dir": "runs", "name": null, "version": 0}}'
+    )
     command = [sys.executable, "-c", HOLD, str(folder / "lock")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
