@@ -165,8 +165,15 @@ def is_finished(checkpoint: Mapping[str, Any], path: Path, trainer: Trainer) -> 
 
 
 def epochs(checkpoint: Mapping[str, Any]) -> int:
-    """Number of epochs that a run has had."""
-    trained: int = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+    """Number of epochs that a run has had.
+
+    Raises:
+        UserError: if the checkpoint is not that of a run.
+    """
+    try:
+        trained = int(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError("The checkpoint's 'loops' are not those of a Trainer. Give one of `fit`.") from error
     return trained
 
 

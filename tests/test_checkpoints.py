@@ -100,9 +100,9 @@ def test_a_damaged_last_is_replaced_by_the_newest_good_one(
 
 
 def test_any_other_damaged_file_is_refused_and_the_newest_good_one_named(trainer: Trainer, run: Path) -> None:
+    damaged(run / "best.ckpt")
     for name in ("best", str(run / "best.ckpt")):
         path = checkpoints.find(trainer, name)
-        damaged(path)
         with pytest.raises(UserError, match=r"its content\. The newest good one beside it: .*/last\.ckpt\.$"):
             checkpoints.read(path)
 
