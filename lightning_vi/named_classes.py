@@ -4,16 +4,16 @@ jsonargparse lets `class_path` name a function wherever a callable is expected, 
 `{class_path: os.system, init_args: {command: ...}}`. Where anything is accepted (`Any`) it would build any class.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from inspect import isclass, isfunction, isroutine, signature
 from typing import Any
 
 from jsonargparse import _typehints, set_parsing_settings
+from jsonargparse._util import import_object
 
 from lightning_vi.errors import UserError
 
-_adapt = _typehints.adapt_class_type
-_import = _typehints.import_object
+_adapt: Callable[..., Any] = _typehints.adapt_class_type
 
 
 def adapt(value: Any, *args: Any, **kwargs: Any) -> Any:
@@ -22,7 +22,7 @@ def adapt(value: Any, *args: Any, **kwargs: Any) -> Any:
     Raises:
         ImportError: if it is not.
     """
-    if not isclass(_import(value["class_path"])):
+    if not isclass(import_object(value["class_path"])):
         raise ImportError(f"Expected '{value['class_path']}' to be a class, not a function.")
     return _adapt(value, *args, **kwargs)
 

@@ -32,7 +32,7 @@ def cases() -> dict[str, Callable[[int], None]]:
     expected = checkpoints.read(file)
     torch.save(expected, folder / "a.ckpt")
     unsealed = (folder / "a.ckpt").read_bytes()
-    made = {}
+    made: dict[str, Callable[[int], None]] = {}
     for name, damage in {"a bit changed": flipped, "cut short": cut}.items():
         made[f"{name}: refused"] = partial(refused, damage, sealed, folder / "a.ckpt")
         made[f"without our checksum, {name}: refused or right"] = partial(right, damage, unsealed, expected, folder)
