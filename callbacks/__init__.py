@@ -1,5 +1,6 @@
 """Pictures, predictions and progress, as Lightning callbacks."""
 
+from lightning_vi.callbacks.deleted_folder import DeletedFolder as DeletedFolder
 from lightning_vi.callbacks.generated_images import GeneratedImages as GeneratedImages
 from lightning_vi.callbacks.interpolations import Interpolations as Interpolations
 from lightning_vi.callbacks.latent_codes import LatentCodes as LatentCodes
@@ -16,7 +17,6 @@ from lightning_vi.callbacks.prior_samples import PriorSamples as PriorSamples
 from lightning_vi.callbacks.progress_bar import ProgressBar as ProgressBar
 from lightning_vi.callbacks.reconstructions import Reconstructions as Reconstructions
 from lightning_vi.callbacks.reliability_diagram import ReliabilityDiagram as ReliabilityDiagram
-from lightning_vi.callbacks.run_lock import RunLock as RunLock
 from lightning_vi.callbacks.samples_over_epochs import SamplesOverEpochs as SamplesOverEpochs
 from lightning_vi.callbacks.signal_to_noise import SignalToNoise as SignalToNoise
 from lightning_vi.callbacks.uncertain_images import UncertainImages as UncertainImages

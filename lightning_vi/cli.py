@@ -42,7 +42,7 @@ from lightning_vi import (  # noqa: F401
     weighting,
 )
 from lightning_vi.building import LINKED, MISTAKES, Builder
-from lightning_vi.callbacks import PredictionWriter, RunLock
+from lightning_vi.callbacks import DeletedFolder, PredictionWriter
 from lightning_vi.checkpoint_io import WholeFileCheckpointIO
 from lightning_vi.errors import UserError
 from lightning_vi.leftovers import taken_back
@@ -276,7 +276,7 @@ class CommandLine(LightningCLI):
             # Its own Timer, which notes the time of training too; beside ours Lightning would pass over the limit.
             settings["callbacks"] = [each for each in settings["callbacks"] if not _is_clock(each)]
         if self.subcommand == "fit":
-            settings["callbacks"] = [RunLock(), *_listed(settings["callbacks"])]
+            settings["callbacks"] = [DeletedFolder(), *_listed(settings["callbacks"])]
         plugins = _listed(settings["plugins"])
         if not any(isinstance(each, CheckpointIO) for each in plugins):
             settings["plugins"] = [*plugins, WholeFileCheckpointIO()]

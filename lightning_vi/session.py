@@ -17,6 +17,7 @@ from lightning_vi import checkpoints, origin, run_results, summary
 from lightning_vi.callbacks import LearningCurves
 from lightning_vi.errors import UserError
 from lightning_vi.modules.finite_steps import FiniteSteps
+from lightning_vi.run_lock import run_lock
 
 TRAINING_ONLY = ("optimizer", "lr_scheduler")
 """Arguments of a model that do not matter to its evaluation."""
@@ -56,8 +57,8 @@ class Session:
         A run that has had all its epochs is tested at once: its final test may be what it has lost.
 
         Raises:
-            UserError: if there is no such checkpoint, or if it has been trained for longer than asked, as
-                another model or on other data.
+            UserError: if there is no such checkpoint, if it has been trained for longer than asked, as another model
+                or on other data, or if another training has the run's folder.
         """
         if test_checkpoint == "best" and not any(each.monitor for each in self._savers()):
             raise UserError("--test_checkpoint best: no ModelCheckpoint of trainer.callbacks has a monitor.")
@@ -72,7 +73,7 @@ class Session:
         if path is not None and checkpoint is not None and self._is_finished(path, checkpoint, test_checkpoint):
             epochs = self._take_up(path, checkpoint)
         else:
-            with checkpoints.fitting(path), checkpoints.named(self.trainer):
+            with run_lock(self.trainer), checkpoints.fitting(path), checkpoints.named(self.trainer):
                 self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=path, weights_only=True)
             # Noted here, since testing forgets what training has logged.
             logged = self.trainer.callback_metrics
