@@ -1,5 +1,6 @@
 """One training at a time in a run's folder."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -40,4 +41,6 @@ def run_lock(trainer: Trainer) -> Iterator[None]:
     try:
         yield
     finally:
+        if os.name == "posix":  # elsewhere an open file cannot be removed, and the lock does it itself
+            file.unlink(missing_ok=True)  # while it is held: who has opened it sees that it is gone, and has no lock
         lock.release()

@@ -35,13 +35,14 @@ def test_only_one_training_has_the_folder(tmp_path: Path) -> None:
         1 / 0  # noqa: B018
     with run_lock(make_trainer(0)):
         pass
-    assert not (tmp_path / "a" / "version_0").exists()
+    assert list((tmp_path / "a").iterdir()) == []
 
 
 def test_without_a_logger_the_folder_is_the_trainers(tmp_path: Path) -> None:
     trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, default_root_dir=tmp_path)
     with run_lock(trainer):
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_trial_run_leaves_nothing(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from benchmarks.faults.report import Count, update
 from benchmarks.pairs import device
 from lightning_vi.provenance import commit
 
-SECTIONS = ("kills", "processes", "damage", "bad_data")
+SECTIONS = ("kills", "processes", "damage", "damaged_commands", "bad_data")
 RESULTS = Path(__file__).parent.parent.parent / "results"
 
 
