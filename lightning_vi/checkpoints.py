@@ -18,6 +18,7 @@ from lightning_vi.seal import damage, seal
 from lightning_vi.settings import flat
 from lightning_vi.whole_file import whole
 
+SETTINGS = LightningModule.CHECKPOINT_HYPER_PARAMS_KEY
 NAMES = ("last", "best")
 """Values of `--ckpt_path` that stand for the newest file of that name among the runs of a configuration."""
 
@@ -96,12 +97,14 @@ def _read(path: Path) -> dict[str, Any]:
     require_whole(path)
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        if isinstance(checkpoint, dict):  # hyperparameters that contain themselves would keep their readers for ever
-            json.dumps(checkpoint.get(LightningModule.CHECKPOINT_HYPER_PARAMS_KEY), default=str, skipkeys=True)
+        settings = checkpoint.get(SETTINGS, {}) if isinstance(checkpoint, dict) else {}
+        json.dumps(settings, default=str, skipkeys=True)  # what contains itself would keep its readers for ever
     except Exception as error:  # what somebody else has pickled makes the unpickler raise nearly anything
         raise UserError(f"{path} is not a checkpoint that can be read as data; nothing in it has been run.") from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), Mapping):
         raise UserError(f"{path} is not a checkpoint of Lightning: it has no 'state_dict'.")
+    if not isinstance(settings, Mapping):
+        raise UserError(f"{path} is not a checkpoint of Lightning: its '{SETTINGS}' are no mapping.")
     require_known(checkpoint, path)
     return checkpoint
 

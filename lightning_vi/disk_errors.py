@@ -25,6 +25,5 @@ def disk_errors_told() -> Iterator[None]:
             raise
         where = "a file of the run" if error.filename is None else error.filename
         raise UserError(
-            f"{where}: {error.strerror}. Checkpoints that were saved are as they were; "
-            "go on from them with --ckpt_path last once that is mended."
+            f"{where}: {error.strerror}. Mend that and start again; checkpoints that were saved are as they were."
         ) from error

@@ -114,7 +114,17 @@ class Harmful:
         return print, ("harm",)
 
 
-@pytest.mark.parametrize("content", [b"", b"text", pickle.dumps({"state_dict": {}})[:9], Harmful(), {"epoch": 3}])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"text",
+        pickle.dumps({"state_dict": {}})[:9],
+        Harmful(),
+        {"epoch": 3},
+        {"state_dict": {}, "hyper_parameters": 3},
+    ],
+)
 def test_refuses_what_is_no_checkpoint(content: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "a.ckpt"
     if isinstance(content, bytes):

@@ -40,7 +40,7 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.ENOENT])
 def test_what_the_disk_refuses_is_told(code: int) -> None:
-    with pytest.raises(UserError, match=rf"^a\.txt: {os.strerror(code)}\. Checkpoints"), disk_errors_told():
+    with pytest.raises(UserError, match=rf"^a\.txt: {os.strerror(code)}\. Mend that"), disk_errors_told():
         raise OSError(code, os.strerror(code), "a.txt")
 
 
