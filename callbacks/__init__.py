@@ -3,12 +3,14 @@
 from lightning_vi.callbacks.deleted_folder import DeletedFolder as DeletedFolder
 from lightning_vi.callbacks.generated_images import GeneratedImages as GeneratedImages
 from lightning_vi.callbacks.interpolations import Interpolations as Interpolations
+from lightning_vi.callbacks.last_checkpoint import LastCheckpoint as LastCheckpoint
 from lightning_vi.callbacks.latent_codes import LatentCodes as LatentCodes
 from lightning_vi.callbacks.latent_manifold import LatentManifold as LatentManifold
 from lightning_vi.callbacks.latent_traversals import LatentTraversals as LatentTraversals
 from lightning_vi.callbacks.latent_usage import LatentUsage as LatentUsage
 from lightning_vi.callbacks.learned_map import LearnedMap as LearnedMap
 from lightning_vi.callbacks.learning_curves import LearningCurves as LearningCurves
+from lightning_vi.callbacks.metrics_file import MetricsFile as MetricsFile
 from lightning_vi.callbacks.nearest_training_images import NearestTrainingImages as NearestTrainingImages
 from lightning_vi.callbacks.prediction_writer import PredictionWriter as PredictionWriter
 from lightning_vi.callbacks.predictive_bands import PredictiveBands as PredictiveBands

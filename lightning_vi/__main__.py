@@ -27,7 +27,7 @@ COMMANDS = {
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code: 0, 2 for a user's mistake, which is told in a line.
 
-    `table` returns 1 if one of its runs has failed.
+    `table` returns 1 if one of its runs has failed; what SIGTERM has ended returns 143.
 
     Any other exception passes through, since it is a bug.
 
@@ -66,10 +66,10 @@ def _dispatch(arguments: list[str]) -> int:
             from lightning_vi import sample_command
 
             sample_command.run(arguments[1:])
-        else:
-            from lightning_vi import cli
+            return 0
+        from lightning_vi import cli
 
-            cli.run(arguments)
+        return cli.run(arguments)
     elif command.startswith("-"):
         raise UserError(f"{command}: the command comes first: {', '.join(COMMANDS)}.")
     else:

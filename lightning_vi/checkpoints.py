@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from lightning_vi.checkpoint_version import require_known
 from lightning_vi.errors import UserError
@@ -145,14 +145,15 @@ def write(checkpoint: Mapping[str, Any], path: Path) -> None:
 
 
 def is_finished(checkpoint: Mapping[str, Any], path: Path, trainer: Trainer) -> bool:
-    """Whether a run has had exactly the epochs, or the steps, that it is asked to have.
+    """Whether a run has had exactly the epochs, or the steps, that it is asked for, or `EarlyStopping` has ended it.
 
     Raises:
         UserError: if it has had more, or if the checkpoint holds weights alone.
     """
     if "loops" not in checkpoint:
         raise UserError(f"{path} holds weights alone, from which training cannot go on.")
-    finished = False
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set at run time
+    finished = checkpoint.get("stopped_early", False) and any(isinstance(each, EarlyStopping) for each in callbacks)
     for trained, name, limit in (
         (epochs(checkpoint), "epochs", trainer.max_epochs),
         (checkpoint["global_step"], "steps", trainer.max_steps),

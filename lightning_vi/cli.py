@@ -4,6 +4,7 @@ The model's `input_shape` and `target_size` come from the datamodule. A model wi
 and so is one whose datamodule does not tell them: then they are given like any other option.
 """
 
+import signal
 import traceback
 from argparse import ArgumentError, Namespace
 from collections.abc import Sequence
@@ -13,11 +14,12 @@ from typing import Any, Literal
 import yaml
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # imported there without __all__
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import BasePredictionWriter, Callback, ModelCheckpoint, ProgressBar, Timer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import BasePredictionWriter, ModelCheckpoint, ProgressBar, Timer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.plugins.io import CheckpointIO
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 # The packages of classes are imported for their names, which jsonargparse knows once the classes are defined.
 from lightning_vi import (  # noqa: F401
@@ -42,7 +44,7 @@ from lightning_vi import (  # noqa: F401
     weighting,
 )
 from lightning_vi.building import LINKED, MISTAKES, Builder
-from lightning_vi.callbacks import DeletedFolder, PredictionWriter
+from lightning_vi.callbacks import DeletedFolder, LastCheckpoint, MetricsFile, PredictionWriter
 from lightning_vi.checkpoint_io import WholeFileCheckpointIO
 from lightning_vi.errors import UserError
 from lightning_vi.leftovers import taken_back
@@ -51,9 +53,12 @@ from lightning_vi.secret_settings import require_no_secret
 from lightning_vi.session import Session
 from lightning_vi.trainer_settings import require_sensible
 
+TERMINATED = 128 + signal.SIGTERM
+"""Exit code of a command that has ended by SIGTERM, as a shell has it."""
 
-def run(args: Sequence[str]) -> None:
-    """Run a command line.
+
+def run(args: Sequence[str]) -> int:
+    """Run a command line and return its exit code, 0 or `TERMINATED`.
 
     Raises:
         UserError: for a mistake in it, or in a file or a setting that it names.
@@ -64,6 +69,8 @@ def run(args: Sequence[str]) -> None:
     with quiet():
         try:
             CommandLine(list(args))
+        except SIGTERMException:
+            return TERMINATED
         except UserError:
             raise
         except (MisconfigurationException, ValueError, RuntimeError) as error:
@@ -75,6 +82,7 @@ def run(args: Sequence[str]) -> None:
             if not _complains_of_settings(error):
                 raise
             raise UserError(user_errors.shorten(str(error))) from error
+    return 0
 
 
 def _complains_of_settings(error: Exception) -> bool:
@@ -212,6 +220,12 @@ class CommandLine(LightningCLI):
             default="last",
             help="The checkpoint that is tested at the end: of the final epoch, of the best validation, or none.",
         )
+        self._parser("fit").add_argument(
+            "--checkpoint_every",
+            type=str | None,
+            default=None,
+            help="How often last.ckpt is written inside an epoch: '100 steps' or, as in trainer.yaml, '5 minutes'.",
+        )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Name the run, and link the model's shapes to the datamodule's."""
@@ -276,11 +290,22 @@ class CommandLine(LightningCLI):
             # Its own Timer, which notes the time of training too; beside ours Lightning would pass over the limit.
             settings["callbacks"] = [each for each in settings["callbacks"] if not _is_clock(each)]
         if self.subcommand == "fit":
-            settings["callbacks"] = [DeletedFolder(), *_listed(settings["callbacks"])]
+            settings["callbacks"] = self._with_keepers(_listed(settings["callbacks"]))
         plugins = _listed(settings["plugins"])
         if not any(isinstance(each, CheckpointIO) for each in plugins):
             settings["plugins"] = [*plugins, WholeFileCheckpointIO()]
         return super().instantiate_trainer(**kwargs)
+
+    def _with_keepers(self, callbacks: list[Callback]) -> list[Callback]:
+        """The callbacks of a training, with those that a resumed run needs, and `LastCheckpoint` behind all others."""
+        last = [each for each in callbacks if isinstance(each, LastCheckpoint)]
+        every = self.config["fit"]["checkpoint_every"]
+        if every is not None:
+            if not last:
+                raise UserError(f"checkpoint_every (={every}) needs the callback LastCheckpoint of trainer.yaml.")
+            last[-1].every = every
+        # What it writes has the state of the others.
+        return [DeletedFolder(), *(each for each in callbacks if each not in last), MetricsFile(), *last]
 
     def _run_subcommand(self, subcommand: str) -> None:
         """See `LightningCLI._run_subcommand`; a mistake that is noticed before training leaves no run behind."""

@@ -33,8 +33,11 @@ WARNINGS = (
     r"torch.distributed.nn.functional.all_gather is deprecated",
     # Epoch values are logged all the same.
     r"The number of training batches .* is smaller than the logging interval",
-    # As it must when a run is resumed: every run has a folder of its own.
+    # As it must when a run starts from the checkpoint of another.
     r"The dirpath has changed from",
+    # A run goes on in its folder, and its metrics are brought back.
+    r"Checkpoint directory .* exists and is not empty",
+    r"Experiment logs directory .* exists and is not empty",
     # Which is what everybody expects of a checkpoint.
     r"Using ModelCheckpoint with manual optimization and every_n_train_steps, but no pre-optimization state",
     # With `validation_size: 0` there is nothing to monitor, and no best epoch.

@@ -13,8 +13,9 @@ from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
-from lightning_vi import checkpoints, origin, run_results, summary
+from lightning_vi import checkpoints, origin, run_folders, run_results, summary
 from lightning_vi.callbacks import LearningCurves
+from lightning_vi.callbacks.metrics_file import bring_back
 from lightning_vi.errors import UserError
 from lightning_vi.modules.finite_steps import FiniteSteps
 from lightning_vi.run_lock import run_lock
@@ -54,7 +55,8 @@ class Session:
                 has had them, and its configuration still names them: there they do not count.
             test_checkpoint: that of the final epoch or that of the best validation, or no test at all.
 
-        A run that has had all its epochs is tested at once: its final test may be what it has lost.
+        A run that goes on from its own `last` does so in its folder. One that has had all its epochs is tested at
+        once: its final test may be what it has lost.
 
         Raises:
             UserError: if there is no such checkpoint, if it has been trained for longer than asked, as another model
@@ -65,6 +67,11 @@ class Session:
         if weights is not None and ckpt_path is None:
             self._start_from(checkpoints.find(self.trainer, weights, "--weights"))
         path = None if ckpt_path is None else checkpoints.find(self.trainer, ckpt_path)
+        folder = None if ckpt_path is None or path is None else run_folders.of_run(self.trainer, ckpt_path, path)
+        with run_folders.entered(self.trainer, folder), run_lock(self.trainer):
+            self._fit(path, folder, test_checkpoint)
+
+    def _fit(self, path: Path | None, folder: Path | None, test_checkpoint: Literal["last", "best", "none"]) -> None:
         start = time.monotonic()
         elbo: dict[str, float] = {}
         checkpoint = None if path is None else checkpoints.read(path)
@@ -73,7 +80,9 @@ class Session:
         if path is not None and checkpoint is not None and self._is_finished(path, checkpoint, test_checkpoint):
             epochs = self._take_up(path, checkpoint)
         else:
-            with run_lock(self.trainer), checkpoints.fitting(path), checkpoints.named(self.trainer):
+            if self.trainer.is_global_zero and folder is not None:
+                (folder / run_results.FILE).unlink(missing_ok=True)  # of fewer epochs
+            with checkpoints.fitting(path), checkpoints.named(self.trainer):
                 self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=path, weights_only=True)
             # Noted here, since testing forgets what training has logged.
             logged = self.trainer.callback_metrics
@@ -104,11 +113,14 @@ class Session:
         return True
 
     def _take_up(self, path: Path, checkpoint: Mapping[str, Any]) -> int:
-        """Restore what callbacks have noted in a training that is over; its epochs."""
+        """Restore what is noted of a training that is over (steps, metrics, curves, time); the number of its epochs."""
+        self.trainer.fit_loop.load_state_dict(checkpoint["loops"]["fit_loop"])
+        epochs = checkpoints.epochs(checkpoint)
+        self.trainer.fit_loop.epoch_progress.current.completed = epochs
+        bring_back(self.trainer, checkpoint)
         for each in self.trainer.callbacks:  # type: ignore[attr-defined]  # set at run time
             if isinstance(each, LearningCurves | Timer | FiniteSteps) and each.state_key in checkpoint["callbacks"]:
                 each.load_state_dict(checkpoint["callbacks"][each.state_key])
-        epochs = checkpoints.epochs(checkpoint)
         self._tell(f"{path} has been trained for {epochs} epochs already. Testing it.")
         return epochs
 
@@ -144,7 +156,7 @@ class Session:
             raise UserError(f"{command} needs --ckpt_path last, best or a file: untrained weights say nothing.")
         path = checkpoints.find(self.trainer, ckpt_path)
         self._tell_differences(path, checkpoints.read(path), ignored=TRAINING_ONLY)
-        with checkpoints.fitting(path):
+        with run_folders.entered(self.trainer), checkpoints.fitting(path):
             yield path
 
     def _final_scores(self, path: Path | None) -> tuple[dict[str, float], dict[str, float]]:

@@ -12,7 +12,7 @@ from lightning_vi.codes import Codes
 from lightning_vi.corruptions import Corruption
 from lightning_vi.deterministic_model import DeterministicModel
 from lightning_vi.likelihoods import Gaussian, Likelihood
-from lightning_vi.modules.epoch_record import EpochRecord, log_loss
+from lightning_vi.modules.epoch_record import EpochRecord, log_epoch, log_loss
 from lightning_vi.modules.finite_steps import FiniteSteps
 from lightning_vi.modules.hyperparameters import keep_plain
 from lightning_vi.modules.inputs import evaluation_noise, inputs_of, loss_of_none
@@ -108,7 +108,7 @@ class Autoencoder(LightningModule):
         """Log the epoch's mean; an epoch that `max_steps` has cut short has none."""
         means = self._record.means()
         if means is not None:
-            self.log_dict({f"train/{name}": means[0] for name in ("loss", "reconstruction")}, sync_dist=True)
+            log_epoch(self, {"loss": means[0], "reconstruction": means[0]})
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Score a batch of the validation split; a second loader is the test split, for its curve over epochs."""

@@ -20,7 +20,7 @@ from lightning_vi.adversarial import AdversarialLoss, Minimax, Penalty
 from lightning_vi.errors import UserError
 from lightning_vi.generator_model import GeneratorModel
 from lightning_vi.likelihoods.likelihood import at_least_float32
-from lightning_vi.modules.epoch_record import EpochRecord
+from lightning_vi.modules.epoch_record import EpochRecord, log_epoch
 from lightning_vi.modules.finite_steps import FiniteSteps, was_skipped
 from lightning_vi.modules.hyperparameters import keep_plain
 from lightning_vi.modules.inputs import evaluation_noise, inputs_of, loss_of_none
@@ -296,7 +296,7 @@ class GAN(LightningModule):
             generator_loss = values.pop("generator_loss")
             if share > 0:  # an epoch of fewer than k minibatches may have none
                 values["generator_loss"] = generator_loss / share
-            self.log_dict({f"train/{name}": value for name, value in values.items()}, sync_dist=True)
+            log_epoch(self, values)
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Judge a batch of the validation split; a second loader is the test split, for its curve over epochs."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lightning_vi.likelihoods import Likelihood
 from lightning_vi.metrics import Scores, scores_for
-from lightning_vi.modules.epoch_record import EpochRecord, log_loss
+from lightning_vi.modules.epoch_record import EpochRecord, log_epoch, log_loss
 from lightning_vi.modules.finite_steps import FiniteSteps
 from lightning_vi.modules.hyperparameters import keep_plain
 from lightning_vi.modules.inputs import inputs_of
@@ -108,8 +108,7 @@ class SupervisedModule(LightningModule, ABC):
         means = self._record.means()
         if means is None:
             return
-        values = self.training_figures(*means)
-        self.log_dict({f"train/{name}": value for name, value in values.items()}, sync_dist=True)
+        log_epoch(self, self.training_figures(*means))
 
     def training_figures(self, loss: Tensor, nll: Tensor, kl: Tensor) -> dict[str, Tensor]:
         """What is logged of an epoch's mean loss, NLL and KL, shapes (), in nats per training example."""

@@ -20,7 +20,7 @@ from lightning_vi.latent_model import LatentModel, StochasticLayer
 from lightning_vi.latent_scores import LatentScores, LatentUnits
 from lightning_vi.likelihoods import Bernoulli, Likelihood
 from lightning_vi.marginal import Evaluation, evaluate
-from lightning_vi.modules.epoch_record import EpochRecord, log_loss
+from lightning_vi.modules.epoch_record import EpochRecord, log_epoch, log_loss
 from lightning_vi.modules.finite_steps import FiniteSteps
 from lightning_vi.modules.hyperparameters import keep_plain
 from lightning_vi.modules.inputs import evaluation_noise, inputs_of, loss_of_none
@@ -139,7 +139,7 @@ class VAE(LightningModule):
             return
         loss, reconstruction, kl = means
         figures = {"loss": loss, "reconstruction": reconstruction, "kl": kl, "elbo": -reconstruction - kl}
-        self.log_dict({f"train/{name}": value for name, value in figures.items()}, sync_dist=True)
+        log_epoch(self, figures)
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Score a batch of the validation split; a second loader is the test split, for its curve over epochs."""

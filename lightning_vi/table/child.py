@@ -1,7 +1,6 @@
 """Runs `lightning-vi` for as long as the process lives that has started it and holds its standard input open."""
 
 import os
-import signal
 import sys
 import threading
 
@@ -17,8 +16,4 @@ def _end_with_parent() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        sys.exit(main())
-    except SystemExit as end:
-        # Lightning ends so at SIGTERM, with no code, which would count as success.
-        raise SystemExit(128 + signal.SIGTERM if end.code is None else end.code) from end
+    sys.exit(main())

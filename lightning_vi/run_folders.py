@@ -1,0 +1,90 @@
+"""Which folder a run writes into: one that is new, or that of the run it goes on with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import CSVLogger
+
+from lightning_vi.errors import UserError
+
+OURS = ("config.yaml", "hparams.yaml")
+"""What stands in a run's folder before it has done anything."""
+
+
+@contextmanager
+def entered(trainer: Trainer, goes_on: Path | None = None) -> Iterator[None]:
+    """A context in which a run has its folder; one that fails before it has made anything leaves none behind.
+
+    Only where the first logger is a `CSVLogger`: others name their runs themselves.
+
+    Args:
+        trainer: whose run it is.
+        goes_on: the folder of the run that it goes on with, None for a new one.
+
+    Raises:
+        UserError: if `version` of the logger names a folder that holds a run.
+    """
+    logger = trainer.loggers[0] if trainer.loggers else None
+    if not isinstance(logger, CSVLogger):
+        yield
+        return
+    if goes_on is not None:
+        logger._version = goes_on.name  # a folder, where the constructor takes a number or a name
+        yield
+        return
+    if not trainer.is_global_zero:
+        yield
+        return
+    folder = _claimed(logger)
+    try:
+        yield
+    except BaseException:
+        _leave(folder)
+        raise
+
+
+def of_run(trainer: Trainer, ckpt_path: str, path: Path) -> Path | None:
+    """The folder of the run that a checkpoint goes on with; None if the checkpoint is only where a new run starts.
+
+    It is that of `last`, or of the file that it stands for, under this configuration's name.
+
+    Args:
+        trainer: whose logger has the name.
+        ckpt_path: what the user has given.
+        path: the file that it means.
+    """
+    logger = trainer.loggers[0] if trainer.loggers else None
+    if not isinstance(logger, CSVLogger) or (ckpt_path != "last" and path.name != "last.ckpt"):
+        return None
+    folder = path.parent.parent
+    is_run = path.parent.name == "checkpoints" and folder.parent.resolve() == Path(logger.root_dir).resolve()
+    return folder if is_run else None
+
+
+def _claimed(logger: CSVLogger) -> Path:
+    """A new folder; of two runs that start at once, each gets its own."""
+    is_given = logger._version is not None
+    while True:
+        folder = Path(logger.log_dir)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if not is_given:
+                logger._version = None  # taken in between; the next one
+                continue
+            if any(folder.iterdir()):
+                raise UserError(
+                    f"trainer.logger.version (={logger.version}): {folder} holds a run already. Leave it out for a new "
+                    f"folder, or go on with that run: --ckpt_path {folder / 'checkpoints' / 'last.ckpt'}."
+                ) from None
+        return folder
+
+
+def _leave(folder: Path) -> None:
+    """Remove a folder in which nothing has been made."""
+    if all(each.name in OURS for each in folder.iterdir()):
+        for each in OURS:
+            (folder / each).unlink(missing_ok=True)
+        folder.rmdir()
