@@ -1,6 +1,6 @@
 """Provoke faults, count how often the outcome is not as it must be, write ``results/reliability.csv`` and ``.md``.
 
-Usage: OMP_NUM_THREADS=1 python -m benchmarks.faults [SECTION ...] [--trials N] [--out FOLDER]
+Usage: OMP_NUM_THREADS=1 python -m benchmarks.faults [SECTION ...] [--cases NAME ...] [--trials N] [--out FOLDER]
 
 A section is a file of this folder with a function `cases`: what is tried, by name; each is called with the number of a
 trial, which is its only source of randomness, and raises `AssertionError` where the outcome is wrong.
@@ -26,17 +26,18 @@ def main() -> int:
     """See the module; 3 if a trial has failed, since 1 is what Python itself exits with."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults")
     parser.add_argument("sections", nargs="*", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--cases", nargs="+", help="only these, by the beginning of their name")
     parser.add_argument("--trials", type=int, default=10, help="of each case")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
     failures = 0
     for section in options.sections:
         cases: dict[str, Callable[[int], None]] = import_module(f"benchmarks.faults.{section}").cases()
-        counts = []
         for name, case in cases.items():
-            counts.append(_count(section, name, case, options.trials))
-            update(options.out, section, counts)  # after each, so that a run that is stopped leaves what it has
-            failures += counts[-1].failures
+            if options.cases is None or name.startswith(tuple(options.cases)):
+                count = _count(section, name, case, options.trials)
+                update(options.out, count)  # after each, so that a run that is stopped leaves what it has
+                failures += count.failures
     return 3 if failures else 0
 
 

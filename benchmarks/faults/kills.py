@@ -1,4 +1,4 @@
-"""Runs that are killed at a random step and go on with `--ckpt_path last` end as the run that is left alone, to the bit.
+"""Runs that are killed at a random step and go on with `--ckpt_path last` end at the bits of one that is left alone.
 
 A trial trains a small configuration of scikit-learn's digits by the command line. SIGKILL ends it at a random moment of
 a random step; it goes on, is killed again, and goes on to its end.
@@ -55,7 +55,10 @@ def killed(name: str, trial: int) -> None:
             step = chance.randrange(step, EPOCHS * BATCHES * (start + 1) // KILLS)
             killing = {"class_path": f"{__name__}.Kill", "init_args": {"step": step, "delay": chance.uniform(0, 0.03)}}
             code = fit(name, Path(folder), killing)
-            assert code == -signal.SIGKILL, f"ended with {code}:\n{_log(Path(folder))}"
+            # Of several processes one notices the death of the other.
+            assert code == -signal.SIGKILL or (_processes(name) > 1 and code == 1), (
+                f"ended with {code}:\n{_log(Path(folder))}"
+            )
         code = fit(name, Path(folder))
         assert code == 0, f"ended with {code}:\n{_log(Path(folder))}"
         require_same(Outcome.of(Path(folder)), alone(name))
@@ -94,7 +97,7 @@ def fit(name: str, folder: Path, *callbacks: dict[str, Any]) -> int:
     arguments += [f"--trainer.callbacks+={yaml.safe_dump(each, default_flow_style=True)}" for each in callbacks]
     # Where a kill comes before the first checkpoint, there is nothing to go on with.
     arguments += ["--ckpt_path=last"] if [*folder.glob("runs/killed/*/checkpoints/last.ckpt")] else []
-    if SETTINGS[name]["trainer"].get("devices", 1) > 1:
+    if _processes(name) > 1:
         return _in_new_process(arguments, folder)
     # From a process that has imported all, which takes longer than the training.
     context = multiprocessing.get_context("forkserver")
@@ -119,6 +122,11 @@ def _in_new_process(arguments: Sequence[str], folder: Path) -> int:
     with (folder / "log.txt").open("ab") as log:
         command = [sys.executable, "-m", "lightning_vi", *arguments]
         return subprocess.run(command, cwd=folder, stdout=log, stderr=log, env=environment, check=False).returncode
+
+
+def _processes(name: str) -> int:
+    devices: int = SETTINGS[name]["trainer"].get("devices", 1)
+    return devices
 
 
 def _log(folder: Path) -> str:
@@ -151,7 +159,7 @@ GAN = {
         "discriminator_optimizer": ADAM,
         "generator_lr_scheduler": {
             "class_path": "MomentumRampLR",
-            "init_args": {"decay": 1.01, "min_lr": 0.001, "momentum": 0.7, "epochs": 2},
+            "init_args": {"momentum": 0.7, "ramp": 2},
         },
     },
 }

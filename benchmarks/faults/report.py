@@ -1,7 +1,6 @@
 """What the sections have counted: ``reliability.csv`` and the page that is made of it."""
 
 import csv
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from lightning_vi.text_table import Column, markdown
 
 HEAD = """# Reliability
 
-Command: `OMP_NUM_THREADS=1 python -m benchmarks.faults [SECTION ...]`; each section replaces its own lines.
+Command: `OMP_NUM_THREADS=1 python -m benchmarks.faults [SECTION ...]`; a line is replaced when its case is tried again.
 [docs/reliability.md](../docs/reliability.md) says what a trial does and what counts as a failure.
 
 """
@@ -38,16 +37,19 @@ class Count:
     commit: str
 
 
-def update(folder: Path, section: str, counts: Iterable[Count]) -> None:
-    """Replace a section's lines in ``reliability.csv``, or add them, and make ``reliability.md`` of all lines."""
+def update(folder: Path, count: Count) -> None:
+    """Put a line into ``reliability.csv``, in place of an older one, and make ``reliability.md`` of all lines."""
     path = folder / "reliability.csv"
     names = [each.name for each in fields(Count)]
-    kept: list[dict[str, str]] = []
+    new = {name: str(value) for name, value in asdict(count).items()}
+    lines = []
     if path.is_file():
         with path.open(newline="") as file:
-            kept = [line for line in csv.DictReader(file) if line["section"] != section]
-    new = [{name: str(value) for name, value in asdict(each).items()} for each in counts]
-    lines = sorted([*kept, *new], key=lambda line: line["section"])
+            lines = list(csv.DictReader(file))
+    places = [(line["section"], line["case"]) for line in lines]
+    place = places.index((count.section, count.case)) if (count.section, count.case) in places else len(lines)
+    lines[place : place + 1] = [new]
+    lines.sort(key=lambda line: line["section"])
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import pytest
+from lightning.pytorch import Trainer
+from lightning.pytorch.loggers import CSVLogger, Logger
+
+from lightning_vi import run_folders
+from lightning_vi.errors import UserError
+from tests.bare_trainer import trainer
+
+
+def run(folder: Path, version: int | None = None) -> Trainer:
+    return trainer(logger=CSVLogger(folder, "name", version))
+
+
+def folder_of(each: Trainer) -> Path:
+    (logger,) = each.loggers
+    assert isinstance(logger, CSVLogger)
+    return Path(logger.log_dir)
+
+
+def test_two_runs_that_start_at_once_have_folders_of_their_own(tmp_path: Path) -> None:
+    first, second = run(tmp_path), run(tmp_path)
+    assert folder_of(first) == folder_of(second) == tmp_path / "name" / "version_0"  # as far as they know
+    with run_folders.entered(first), run_folders.entered(second):
+        assert folder_of(first) == tmp_path / "name" / "version_0"
+        assert folder_of(second) == tmp_path / "name" / "version_1"
+
+
+def test_a_version_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
+    file = tmp_path / "name" / "version_3" / "metrics.csv"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    with (
+        pytest.raises(UserError, match=r"trainer\.logger\.version \(=3\): .*version_3 holds a run already"),
+        run_folders.entered(run(tmp_path, 3)),
+    ):
+        raise AssertionError
+    assert file.exists()
+    with run_folders.entered(run(tmp_path, 4)):
+        assert (tmp_path / "name" / "version_4").is_dir()
+
+
+@pytest.mark.parametrize(("second", "stays"), [("hparams.yaml", False), ("checkpoints", True)])
+def test_a_failure_before_anything_is_made_leaves_no_folder(second: str, stays: bool, tmp_path: Path) -> None:
+    each = run(tmp_path)
+
+    def fail() -> None:
+        with run_folders.entered(each):
+            for name in ("config.yaml", second):
+                (folder_of(each) / name).touch()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert folder_of(each).exists() == stays
+
+
+def test_a_run_goes_on_in_the_folder_of_its_own_last_checkpoint(tmp_path: Path) -> None:
+    each = run(tmp_path)
+    checkpoints = tmp_path / "name" / "version_2" / "checkpoints"
+    folder = run_folders.of_run(each, "last", checkpoints / "older.ckpt")
+    assert folder == run_folders.of_run(each, "given", checkpoints / "last.ckpt") == checkpoints.parent
+    with run_folders.entered(each, folder):
+        assert folder_of(each) == checkpoints.parent
+
+
+@pytest.mark.parametrize(
+    ("path", "logger"),
+    [
+        ("name/version_2/checkpoints/best.ckpt", True),
+        ("other/version_2/checkpoints/last.ckpt", True),
+        ("name/version_2/last.ckpt", True),
+        ("name/version_2/checkpoints/last.ckpt", False),
+    ],
+)
+def test_another_checkpoint_is_where_a_new_run_starts(path: str, logger: bool, tmp_path: Path) -> None:
+    loggers: Logger | bool = CSVLogger(tmp_path, "name") if logger else False
+    assert run_folders.of_run(trainer(logger=loggers), "given", tmp_path / path) is None
