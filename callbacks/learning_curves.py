@@ -27,8 +27,11 @@ class LearningCurves(Callback):
             self._note(trainer, trainer.current_epoch + 1, ("val/", "test/"))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Count the epoch; modules log its values after this hook, so they are noted at the next occasion."""
-        self._ended = trainer.current_epoch + 1
+        """Count the epoch; modules log its values after this hook, so they are noted at the next occasion.
+
+        One that `max_steps` has cut short has none.
+        """
+        self._ended = trainer.current_epoch + 1 if trainer.is_last_batch else None
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Add the epoch just ended to the state, which Lightning took before this hook."""

@@ -130,17 +130,18 @@ def test_a_last_that_is_not_of_the_final_epoch_is_not_reported(capsys: pytest.Ca
     assert stale["test NLL per example"] == final["test NLL per example"]
 
 
-def test_every_fit_has_its_folder_and_last_goes_on_with_the_newest(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_fit_has_its_folder_and_last_goes_on_in_the_newest(capsys: pytest.CaptureFixture[str]) -> None:
     assert fit("--trainer.max_epochs=4") == 0
     assert fit("--trainer.max_epochs=2") == 0
+    seconds_of_two_epochs = seconds(load(1))
     assert fit("--trainer.max_epochs=4", "--ckpt_path=last") == 0
-    assert [run_folder(version).is_dir() for version in range(4)] == [True, True, True, False]
-    straight, resumed = load(0), load(2)
+    assert [run_folder(version).is_dir() for version in range(3)] == [True, True, False]
+    straight, resumed = load(0), load(1)
     assert straight["epoch"] == resumed["epoch"] == 3
     assert straight["global_step"] == resumed["global_step"]
     for name in ("model.mu", "model.rho"):
         assert torch.equal(straight["state_dict"][name], resumed["state_dict"][name]), name
-    trained = table(capsys.readouterr().out)
+    trained, results = table(capsys.readouterr().out), load_results(1)
     # What such a run may have lost is its test.
     assert fit("--trainer.max_epochs=4", "--ckpt_path=last") == 0
     captured = capsys.readouterr()
@@ -149,11 +150,11 @@ def test_every_fit_has_its_folder_and_last_goes_on_with_the_newest(capsys: pytes
     assert {name: again[name] for name in again if name.startswith(("test", "val"))} == {
         name: trained[name] for name in trained if name.startswith(("test", "val"))
     }
-    assert load_results(3)["curves"] == load_results(2)["curves"] == load_results(0)["curves"]
+    assert load_results(1)["curves"] == results["curves"] == load_results(0)["curves"]
     # The time of all epochs, over resumptions; a test adds nothing to it.
-    assert load_results(3)["seconds"] == pytest.approx(load_results(2)["seconds"], abs=0.1)
-    assert load_results(2)["seconds"] == pytest.approx(seconds(resumed), abs=0.2)
-    assert load_results(2)["seconds"] > seconds(load(1)) > 0.0
+    assert load_results(1)["seconds"] == pytest.approx(results["seconds"], abs=0.1)
+    assert results["seconds"] == pytest.approx(seconds(resumed), abs=0.2)
+    assert results["seconds"] > seconds_of_two_epochs > 0.0
     assert fit("--trainer.max_epochs=4", "--ckpt_path=last", "--test_checkpoint=best") == 2
     assert "needs no more training. Test the best one: test --ckpt_path best." in capsys.readouterr().err
     assert fit("--trainer.max_epochs=3", "--ckpt_path=last") == 2
@@ -244,3 +245,38 @@ def test_a_new_training_starts_from_the_weights_of_another(capsys: pytest.Captur
     }.items():
         assert fit(*options) == 2
         assert message in capsys.readouterr().err
+
+
+def test_the_best_is_that_of_all_starts() -> None:
+    best_is_first()
+    assert fit("--trainer.max_epochs=1", "--config=own.yaml", "--test_checkpoint=none") == 0
+    assert fit("--trainer.max_epochs=3", "--config=own.yaml", "--ckpt_path=last", "--test_checkpoint=best") == 0
+    assert load(0, "best")["epoch"] == 0
+
+
+def test_a_run_that_has_stopped_early_does_not_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    stopping = (
+        "--trainer.callbacks+={class_path: EarlyStopping, init_args: {monitor: val/nll, divergence_threshold: 0}}"
+    )
+    assert fit("--trainer.max_epochs=3", stopping) == 0
+    assert load_results(0)["epochs"] == 1
+    capsys.readouterr()
+    assert fit("--trainer.max_epochs=3", stopping, "--ckpt_path=last") == 0
+    assert "has been trained for 1 epochs already. Testing it." in capsys.readouterr().err
+    assert load_results(0)["epochs"] == 1
+    assert fit("--trainer.max_epochs=3", "--ckpt_path=last") == 0  # without the callback
+    assert load_results(0)["epochs"] == 3
+
+
+def test_a_failed_start_leaves_no_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--trainer.max_epochs=1", "--data.batch_size=100000") == 2
+    assert "batch_size (=100000)" in capsys.readouterr().err
+    assert not run_folder(0).exists()
+
+
+def test_a_folder_of_another_run_is_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fit("--trainer.max_epochs=1", "--test_checkpoint=none") == 0
+    before = load(0)["state_dict"]
+    assert fit("--trainer.max_epochs=1", "--trainer.logger.version=0") == 2
+    assert "version_0 holds a run already" in capsys.readouterr().err
+    assert torch.equal(load(0)["state_dict"]["model.mu"], before["model.mu"])

@@ -143,6 +143,7 @@ def _catch_up_with_plateaus(trainer: Trainer, module: LightningModule) -> None:
         is_due = config.reduce_on_plateau and config.interval == "epoch"
         if is_due and trainer.current_epoch % config.frequency == 0 and config.monitor in trainer.callback_metrics:
             module.lr_scheduler_step(config.scheduler, trainer.callback_metrics[config.monitor])
+            trainer.fit_loop.epoch_loop.scheduler_progress.increment_by(1)  # as Lightning counts it
 
 
 def log_loss(module: LightningModule, loss: Tensor) -> None:

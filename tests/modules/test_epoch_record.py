@@ -1,15 +1,20 @@
 """What modules do with their record, its resumption inside an epoch among it, is in their own tests."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from lightning_vi.datamodules import Digits
+from lightning_vi.modules import VAE
 from lightning_vi.modules.epoch_record import EpochRecord
+from lightning_vi.networks import MLP
 from tests.bare_trainer import trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
@@ -91,3 +96,59 @@ def test_a_resumed_run_may_have_epochs_of_more_steps(tmp_path: Path) -> None:
     module = Counting()
     trainer(max_epochs=2).fit(module, DataLoader(DATA, 3), ckpt_path=tmp_path / "a.ckpt", weights_only=True)
     assert module.means == [[3.5, (0 + 1 + 4 + 9 + 16 + 25 + 36 + 49) / 8]]
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
+@pytest.mark.parametrize("steps", [3, 5, 7])
+def test_an_epoch_that_max_steps_has_cut_short_goes_on(steps: int, tmp_path: Path) -> None:
+    """Also from a checkpoint that is saved when the training is over."""
+    data = Digits(batch_size=300, seed=1)  # five steps an epoch
+    first = trainer(max_steps=steps, max_epochs=-1)
+    first.fit(module := make_vae(data), data)
+    first.save_checkpoint(tmp_path / "a.ckpt")
+    trainer(max_epochs=2).fit(module := make_vae(data), data, ckpt_path=tmp_path / "a.ckpt", weights_only=True)
+    data = Digits(batch_size=300, seed=1)
+    trainer(max_epochs=2).fit(straight := make_vae(data), data)
+    for (name, one), other in zip(module.named_parameters(), straight.parameters(), strict=True):
+        assert torch.equal(one, other), name
+
+
+def make_vae(data: Digits) -> VAE:
+    torch.manual_seed(1)
+    net = partial(MLP, hidden=[8])
+    return VAE(data.input_shape, net, net, 2, val_draws=1)
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
+def test_a_schedule_that_follows_a_score_goes_on(tmp_path: Path) -> None:
+    """Lightning steps it behind the checkpoint of an epoch's end, from metrics that the checkpoint must have."""
+
+    class Falling(Counting):
+        def on_train_epoch_end(self) -> None:
+            self.log("score", float(self.trainer.current_epoch))  # grows, so each epoch lowers the rate
+
+        def configure_optimizers(self) -> Any:
+            optimizer = torch.optim.SGD(self.parameters(), lr=1.0)
+            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": plateau, "monitor": "score"}}
+
+    def rate(run: Trainer) -> float:
+        value: float = run.optimizers[0].param_groups[0]["lr"]
+        return value
+
+    straight = trainer(max_epochs=4)
+    straight.fit(Falling(), LOADER)
+    saver = ModelCheckpoint(tmp_path, "a", save_on_train_epoch_end=True)
+    trainer(max_epochs=2, enable_checkpointing=True, callbacks=[saver]).fit(Falling(), LOADER)
+    resumed = trainer(max_epochs=4)
+    resumed.fit(Falling(), LOADER, ckpt_path=tmp_path / "a.ckpt", weights_only=True)
+    assert rate(resumed) == rate(straight) == pytest.approx(1e-3)
+
+
+def test_a_checkpoint_has_the_metrics_that_monitors_read(tmp_path: Path) -> None:
+    module = Counting()
+    run = trainer()
+    run.fit(module, LOADER)
+    run.callback_metrics["score"] = torch.tensor(3.0)
+    run.save_checkpoint(tmp_path / "a.ckpt")
+    assert torch.load(tmp_path / "a.ckpt", weights_only=True)["callback_metrics"] == {"score": 3.0}
