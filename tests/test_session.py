@@ -254,6 +254,7 @@ def test_the_best_is_that_of_all_starts() -> None:
     assert load(0, "best")["epoch"] == 0
 
 
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
 def test_a_run_that_has_stopped_early_does_not_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     stopping = (
         "--trainer.callbacks+={class_path: EarlyStopping, init_args: {monitor: val/nll, divergence_threshold: 0}}"

@@ -25,9 +25,9 @@ def random_states(trainer: Trainer) -> list[dict[str, Tensor]]:
 
 def restore_random_state(state: dict[str, Tensor], device: torch.device) -> None:
     """Go on with the next number after :func:`random_state`; a state of another kind of device is left out."""
-    torch.set_rng_state(state["cpu"].cpu())
+    torch.set_rng_state(state["cpu"].cpu().clone())  # PyTorch reads a part of another tensor from where that begins
     if device.type == "cuda" and "cuda" in state:
-        torch.cuda.set_rng_state(state["cuda"].cpu(), device)
+        torch.cuda.set_rng_state(state["cuda"].cpu().clone(), device)
 
 
 def fresh_random_state(rank: int, step: int) -> None:

@@ -19,3 +19,12 @@ def test_a_state_can_be_read_without_trust() -> None:
     state = random_state(torch.device("cpu"))
     assert set(state) == {"cpu"}
     assert all(each.dtype == torch.uint8 and each.device.type == "cpu" for each in state.values())
+
+
+def test_a_state_may_be_part_of_another_tensor() -> None:
+    """As that of the second of two processes; PyTorch itself would crash."""
+    cpu = torch.device("cpu")
+    state = random_state(cpu)["cpu"]
+    expected = torch.rand(7)
+    restore_random_state({"cpu": torch.stack([torch.zeros_like(state), state])[1]}, cpu)
+    assert torch.equal(torch.rand(7), expected)
