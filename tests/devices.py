@@ -249,6 +249,16 @@ def gan_of_own_noise(devices: int, file: Path) -> Noted:
     return {"figures": figures(run), "weights": weights(module), "steps": module.steps, "refused": refused}
 
 
+def resumed(make: Callable[[], tuple[LightningModule, Digits]], devices: int, path: Path) -> Noted:
+    """Of a run that goes on inside an epoch, and of the one that it goes on with."""
+    module, data = make()
+    run = fit(module, data, devices, callbacks=[Saved(path)])
+    noted = {"weights": weights(module), "figures": figures(run)}
+    module, data = make()
+    run = fit(module, data, devices, ckpt_path=path)
+    return noted | {"resumed weights": weights(module), "resumed figures": figures(run)}
+
+
 def refusal(action: Callable[[], object]) -> str:
     """What the user is told."""
     try:
@@ -272,6 +282,12 @@ CASES: dict[str, Callable[[int, Path], Noted]] = {
     "vae": vae_of_narrow_draws,
     "gan": gan_of_one_noise,
     "normalised gan": gan_of_own_noise,
+    "resumed vae": lambda devices, file: resumed(
+        lambda: vae(devices, narrow=False), devices, file.with_name("vae.ckpt")
+    ),
+    "resumed gan": lambda devices, file: resumed(
+        lambda: gan(devices, noise=Gaussian(3)), devices, file.with_name("gan.ckpt")
+    ),
     "gradients of bayes": lambda devices, _: gradients(*bayes(devices, lr=0.0, hidden=4), devices),
     "gradients of vae": lambda devices, _: gradients(*vae(devices, lr=0.0, narrow=False, fresh=False), devices),
     "gradients of gan": lambda devices, _: gradients(*gan(devices, lr=0.0, noise=Gaussian(3), ema=None), devices),

@@ -19,9 +19,10 @@ def folder_of(each: Trainer) -> Path:
     return Path(logger.log_dir)
 
 
-def test_two_runs_that_start_at_once_have_folders_of_their_own(tmp_path: Path) -> None:
+def test_two_runs_that_start_at_once_have_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = run(tmp_path), run(tmp_path)
-    assert folder_of(first) == folder_of(second) == tmp_path / "name" / "version_0"  # as far as they know
+    # The second has looked before the first made its folder.
+    monkeypatch.setattr(second.loggers[0], "_get_next_version", iter([0, 1]).__next__)
     with run_folders.entered(first), run_folders.entered(second):
         assert folder_of(first) == tmp_path / "name" / "version_0"
         assert folder_of(second) == tmp_path / "name" / "version_1"

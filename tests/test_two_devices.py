@@ -102,6 +102,14 @@ def test_one_process_goes_on_inside_an_epoch_of_two(runs: Runs) -> None:
     assert figures(run) == pytest.approx(runs.one["bayes"]["figures"], rel=1e-6)
 
 
+@pytest.mark.parametrize("case", ["vae", "gan"])
+def test_each_device_goes_on_with_its_own_noise_and_sums(case: str, runs: Runs) -> None:
+    """To the bit: latent variables are drawn from PyTorch's global generator."""
+    for noted in (runs.one, *runs.two):
+        for what in ("weights", "figures"):
+            assert noted[f"resumed {case}"][f"resumed {what}"] == noted[f"resumed {case}"][what]
+
+
 @pytest.mark.parametrize("prior", [Gaussian(), ScaleMixture()], ids=repr)
 @pytest.mark.parametrize("estimator", [WeightSampling(), LocalReparameterisation(), Flipout()], ids=repr)
 def test_weights_have_means_and_standard_deviations_to_share_and_nothing_else(

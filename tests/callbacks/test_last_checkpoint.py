@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +28,13 @@ SMALL = [
 
 
 class Terminated(Callback):
-    """Sends its own process the signal inside a step."""
+    """Sends its own process the signal inside a step, if it has the rank."""
 
-    def __init__(self, step: int) -> None:
-        self.step = step
+    def __init__(self, step: int, rank: int = 0) -> None:
+        self.step, self.rank = step, rank
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        if trainer.fit_loop.total_batch_idx == self.step:
+        if trainer.fit_loop.total_batch_idx == self.step and trainer.global_rank == self.rank:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -117,3 +119,13 @@ def test_sigterm_ends_the_run_with_the_step_under_way(step: int, caplog: pytest.
     )
     for name, value in alone["state_dict"].items():
         assert torch.equal(resumed["state_dict"][name], value), name
+
+
+def test_sigterm_to_one_process_ends_all() -> None:
+    callback = "--trainer.callbacks+={class_path: tests.callbacks.test_last_checkpoint.Terminated, init_args: {%s}}"
+    two = ["--trainer.devices=2", "--trainer.strategy=ddp_find_unused_parameters_true", "--data.batch_size=64"]
+    command = [sys.executable, "-m", "lightning_vi", *SMALL, *two, callback % "step: 3, rank: 1"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
+    ended = subprocess.run(command, env=environment, timeout=300, capture_output=True, text=True, check=False)
+    assert ended.returncode == 143, ended.stderr
+    assert minibatches(Path("runs/gan_digits/version_0/checkpoints/last.ckpt")) == 4
