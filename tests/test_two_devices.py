@@ -105,9 +105,9 @@ def test_one_process_goes_on_inside_an_epoch_of_two(runs: Runs) -> None:
 @pytest.mark.parametrize("case", ["vae", "gan"])
 def test_each_device_goes_on_with_its_own_noise_and_sums(case: str, runs: Runs) -> None:
     """To the bit: latent variables are drawn from PyTorch's global generator."""
-    for noted in (runs.one, *runs.two):
-        for what in ("weights", "figures"):
-            assert noted[f"resumed {case}"][f"resumed {what}"] == noted[f"resumed {case}"][what]
+    for each in (noted[f"resumed {case}"] for noted in (runs.one, *runs.two)):
+        assert each["resumed weights"] == each["weights"]
+        assert each["resumed figures"] == each["figures"]
 
 
 @pytest.mark.parametrize("prior", [Gaussian(), ScaleMixture()], ids=repr)

@@ -75,6 +75,10 @@ class EpochRecord(Callback):
         self._epoch = epoch_of(trainer)  # anew, since `GradientAccumulationScheduler` changes its steps
         self._clear()
 
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """End the resumption of an epoch, or Lightning would not step the schedules that follow a score behind it."""
+        trainer.fit_loop._restarting = False
+
     def _clear(self) -> None:
         self._sums = torch.zeros_like(self._sums)
         self._steps = self._left_out = 0

@@ -120,8 +120,9 @@ def make_vae(data: Digits) -> VAE:
 
 
 @pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
-def test_a_schedule_that_follows_a_score_goes_on(tmp_path: Path) -> None:
-    """Lightning steps it behind the checkpoint of an epoch's end, from metrics that the checkpoint must have."""
+@pytest.mark.parametrize("moment", [{"save_on_train_epoch_end": True}, {"every_n_train_steps": 7}], ids=str)
+def test_a_schedule_that_follows_a_score_goes_on(moment: dict[str, Any], tmp_path: Path) -> None:
+    """Lightning steps it behind the checkpoint of an epoch's end, and not at all in an epoch that is resumed."""
 
     class Falling(Counting):
         def on_train_epoch_end(self) -> None:
@@ -138,7 +139,7 @@ def test_a_schedule_that_follows_a_score_goes_on(tmp_path: Path) -> None:
 
     straight = trainer(max_epochs=4)
     straight.fit(Falling(), LOADER)
-    saver = ModelCheckpoint(tmp_path, "a", save_on_train_epoch_end=True)
+    saver = ModelCheckpoint(tmp_path, "a", **moment)
     trainer(max_epochs=2, enable_checkpointing=True, callbacks=[saver]).fit(Falling(), LOADER)
     resumed = trainer(max_epochs=4)
     resumed.fit(Falling(), LOADER, ckpt_path=tmp_path / "a.ckpt", weights_only=True)
