@@ -120,6 +120,7 @@ def make_vae(data: Digits) -> VAE:
 
 
 @pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`, callbacks")
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
 @pytest.mark.parametrize("moment", [{"save_on_train_epoch_end": True}, {"every_n_train_steps": 7}], ids=str)
 def test_a_schedule_that_follows_a_score_goes_on(moment: dict[str, Any], tmp_path: Path) -> None:
     """Lightning steps it behind the checkpoint of an epoch's end, and not at all in an epoch that is resumed."""
