@@ -53,7 +53,6 @@ class LastCheckpoint(ModelCheckpoint):
 
     def __init__(self, every: str = "5 minutes") -> None:
         super().__init__(filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
-        self.every = every
         self._interval = Interval.of(every)
         self._steps, self._time = 0, 0.0  # steps since the file was written, and when that was
         self._terminated = False  # this process has had the signal
@@ -61,7 +60,6 @@ class LastCheckpoint(ModelCheckpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the signal: Lightning's own way exchanges messages while others may be under way."""
-        self._interval = Interval.of(self.every)
         self._steps, self._time = 0, time.monotonic()
         self._terminated = self._is_ending = False
         if threading.current_thread() is threading.main_thread():  # no other may; Lightning takes it back at the end

@@ -47,7 +47,6 @@ from lightning_vi.building import LINKED, MISTAKES, Builder
 from lightning_vi.callbacks import DeletedFolder, LastCheckpoint, MetricsFile, PredictionWriter
 from lightning_vi.checkpoint_io import WholeFileCheckpointIO
 from lightning_vi.errors import UserError
-from lightning_vi.leftovers import taken_back
 from lightning_vi.quiet import quiet
 from lightning_vi.secret_settings import require_no_secret
 from lightning_vi.session import Session
@@ -303,14 +302,10 @@ class CommandLine(LightningCLI):
         if every is not None:
             if not last:
                 raise UserError(f"checkpoint_every (={every}) needs the callback LastCheckpoint of trainer.yaml.")
-            last[-1].every = every
+            last = [LastCheckpoint(every)]
         # What it writes has the state of the others.
-        return [DeletedFolder(), *(each for each in callbacks if each not in last), MetricsFile(), *last]
-
-    def _run_subcommand(self, subcommand: str) -> None:
-        """See `LightningCLI._run_subcommand`; a mistake that is noticed before training leaves no run behind."""
-        with taken_back(self.trainer):
-            super()._run_subcommand(subcommand)
+        others = (each for each in callbacks if not isinstance(each, LastCheckpoint))
+        return [DeletedFolder(), *others, MetricsFile(), *last]
 
     def fit(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
         """See `Session.fit`."""

@@ -9,8 +9,8 @@ from lightning.pytorch.loggers import CSVLogger
 
 from lightning_vi.errors import UserError
 
-OURS = ("config.yaml", "hparams.yaml")
-"""What stands in a run's folder before it has done anything."""
+SETTINGS = ("config.yaml", "hparams.yaml")
+"""What is written of a run before it begins."""
 
 
 @contextmanager
@@ -37,11 +37,13 @@ def entered(trainer: Trainer, goes_on: Path | None = None) -> Iterator[None]:
     if not trainer.is_global_zero:
         yield
         return
+    root = Path(logger.root_dir)
+    before = {each for each in (root, *root.parents) if each.is_dir()}
     folder = _claimed(logger)
     try:
         yield
     except BaseException:
-        _leave(folder)
+        _take_back(folder, before)
         raise
 
 
@@ -82,9 +84,16 @@ def _claimed(logger: CSVLogger) -> Path:
         return folder
 
 
-def _leave(folder: Path) -> None:
-    """Remove a folder in which nothing has been made."""
-    if all(each.name in OURS for each in folder.iterdir()):
-        for each in OURS:
-            (folder / each).unlink(missing_ok=True)
-        folder.rmdir()
+def _take_back(folder: Path, before: set[Path]) -> None:
+    """Remove a folder that holds no more than the run's settings, and those above it that are new and empty."""
+    inside = sorted(folder.rglob("*"), reverse=True)  # what a folder holds comes before the folder
+    if any(not path.is_dir() and path.relative_to(folder).as_posix() not in SETTINGS for path in inside):
+        return
+    for path in inside:
+        remove = path.rmdir if path.is_dir() else path.unlink
+        remove()
+    for each in (folder, *folder.parents):
+        if each in before or (each.is_dir() and any(each.iterdir())):
+            return
+        if each.is_dir():
+            each.rmdir()

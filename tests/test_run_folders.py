@@ -42,19 +42,34 @@ def test_a_version_that_holds_a_run_is_not_overwritten(tmp_path: Path) -> None:
         assert (tmp_path / "name" / "version_4").is_dir()
 
 
-@pytest.mark.parametrize(("second", "stays"), [("hparams.yaml", False), ("checkpoints", True)])
-def test_a_failure_before_anything_is_made_leaves_no_folder(second: str, stays: bool, tmp_path: Path) -> None:
-    each = run(tmp_path)
+def fail(each: Trainer, *files: str) -> None:
+    with run_folders.entered(each):
+        for name in ("config.yaml", *files):
+            (folder_of(each) / name).parent.mkdir(exist_ok=True)
+            (folder_of(each) / name).touch()
+        (folder_of(each) / "checkpoints").mkdir(exist_ok=True)
+        raise KeyError
 
-    def fail() -> None:
-        with run_folders.entered(each):
-            for name in ("config.yaml", second):
-                (folder_of(each) / name).touch()
-            raise KeyError
 
+def test_a_failure_before_anything_is_made_leaves_no_folder(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
-        fail()
-    assert folder_of(each).exists() == stays
+        fail(run(tmp_path / "runs"), "hparams.yaml")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_were_there_stay(tmp_path: Path) -> None:
+    (tmp_path / "name" / "version_3").mkdir(parents=True)
+    with pytest.raises(KeyError):
+        fail(run(tmp_path))
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["name", "name/version_3"]
+
+
+@pytest.mark.parametrize("file", ["metrics.csv", "checkpoints/last.ckpt", "checkpoints/config.yaml"])
+def test_a_folder_with_more_stays(file: str, tmp_path: Path) -> None:
+    each = run(tmp_path)
+    with pytest.raises(KeyError):
+        fail(each, file)
+    assert {"config.yaml", file.split("/")[0]} <= {path.name for path in folder_of(each).iterdir()}
 
 
 def test_a_run_goes_on_in_the_folder_of_its_own_last_checkpoint(tmp_path: Path) -> None:

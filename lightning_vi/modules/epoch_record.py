@@ -109,8 +109,8 @@ class EpochRecord(Callback):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Put it into a checkpoint, for all devices; so every process comes here."""
         sums = of_all_ranks(trainer, self._sums)
-        checkpoint["epoch_totals"] = {"sums": sums, "steps": self._steps, "left_out": self._left_out}
-        checkpoint["random_state"] = random_states(trainer)
+        checkpoint["epoch_sums"] = {"sums": sums, "steps": self._steps, "left_out": self._left_out}
+        checkpoint["random_states"] = random_states(trainer)
         checkpoint["callback_metrics"] = {name: each.detach().cpu() for name, each in trainer.callback_metrics.items()}
         checkpoint["stopped_early"] = _has_stopped_early(trainer)
         if self._epoch is not None and 0 < self._steps < self._epoch.batches:
@@ -119,8 +119,8 @@ class EpochRecord(Callback):
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Go on with it where training does; a checkpoint of another origin has none of it."""
         if trainer.state.fn == TrainerFn.FITTING:
-            self._totals = checkpoint.get("epoch_totals")
-            self._random_states = checkpoint.get("random_state")
+            self._totals = checkpoint.get("epoch_sums")
+            self._random_states = checkpoint.get("random_states")
             self._metrics = checkpoint.get("callback_metrics", {})
             self._clear()
 

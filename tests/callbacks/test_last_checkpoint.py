@@ -97,6 +97,11 @@ def test_time_counts_too() -> None:
     assert Written.noted == list(range(20))
 
 
+def test_a_wrong_interval_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SMALL, "--checkpoint_every=soon"]) == 2
+    assert "checkpoint_every (=soon) must be a positive number of steps or minutes" in capsys.readouterr().err
+
+
 def test_an_interval_without_the_callback_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*SMALL, "--trainer.callbacks=[LearningCurves]", "--checkpoint_every=1 step"]) == 2
     assert "checkpoint_every (=1 step) needs the callback LastCheckpoint" in capsys.readouterr().err
