@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    {"errors", "functional", "plots"},
+    {"errors", "whole_file", "functional", "plots"},
     {"noise", "priors", "posteriors", "likelihoods", "weighting", "schedules", "networks", "annealing", "corruptions"}
     | {"adversarial", "noise_priors"}
     | {"mnist_features"},

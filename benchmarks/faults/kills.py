@@ -50,9 +50,9 @@ def killed(name: str, trial: int) -> None:
     """Kill a run twice at random; its outcome must be that of the run that is left alone."""
     chance = random.Random(f"{name} {trial}")
     with tempfile.TemporaryDirectory() as folder:
-        step = 0
+        step, steps = 0, EPOCHS * BATCHES // _processes(name)
         for start in range(KILLS):
-            step = chance.randrange(step, EPOCHS * BATCHES * (start + 1) // KILLS)
+            step = chance.randrange(step, steps * (start + 1) // KILLS)
             killing = {"class_path": f"{__name__}.Kill", "init_args": {"step": step, "delay": chance.uniform(0, 0.03)}}
             code = fit(name, Path(folder), killing)
             # Of several processes one notices the death of the other.

@@ -301,7 +301,7 @@ def test_a_run_goes_on_from_a_checkpoint_of_another_origin(tmp_path: Path) -> No
     run.fit(bayes(), loader)
     run.save_checkpoint(path)
     checkpoint = torch.load(path, weights_only=True)
-    del checkpoint["epoch_totals"], checkpoint["random_state"]
+    del checkpoint["epoch_sums"], checkpoint["random_states"]
     torch.save(checkpoint, path)
     resumed = trainer(max_epochs=2)
     resumed.fit(bayes(), loader, ckpt_path=path, weights_only=True)
