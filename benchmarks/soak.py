@@ -164,7 +164,7 @@ def main() -> None:
         samples = soak(minutes, Path(folder))
     write(samples, RESULTS / "soak.csv")
     (RESULTS / "soak.md").write_text(paragraph(samples, minutes, where) + "\n")
-    report.update(RESULTS, "soak", [])
+    report.update(RESULTS, [])
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def test_a_difference_is_named() -> None:
 
 def test_a_case_that_is_tried_again_replaces_its_line(tmp_path: Path) -> None:
     for section, case, failures in (("b", "x", 0), ("a", "x", 1), ("b", "y", 2), ("b", "x", 3)):
-        update(tmp_path, Count(section, case, 10, failures, 1.0, "CPU", "abc"))
+        update(tmp_path, [Count(section, case, 10, failures, 1.0, "CPU", "abc")])
     with (tmp_path / "reliability.csv").open(newline="") as file:
         lines = [(line["section"], line["case"], line["failures"]) for line in csv.DictReader(file)]
     assert lines == [("a", "x", "1"), ("b", "x", "3"), ("b", "y", "2")]

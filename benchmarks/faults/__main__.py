@@ -36,7 +36,7 @@ def main() -> int:
         for name, case in cases.items():
             if options.cases is None or name.startswith(tuple(options.cases)):
                 count = _count(section, name, case, options.trials)
-                update(options.out, count)  # after each, so that a run that is stopped leaves what it has
+                update(options.out, [count])  # after each, so that a run that is stopped leaves what it has
                 failures += count.failures
     return 3 if failures else 0
 

@@ -1,6 +1,7 @@
 """What the sections have counted: ``reliability.csv`` and the page that is made of it."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -37,25 +38,23 @@ class Count:
     commit: str
 
 
-def update(folder: Path, count: Count) -> None:
-    """Put a line into ``reliability.csv``, in place of an older one, and make ``reliability.md`` of all lines."""
+def update(folder: Path, counts: Sequence[Count]) -> None:
+    """Put lines into ``reliability.csv``, in place of older ones, and make ``reliability.md`` of all lines."""
     path = folder / "reliability.csv"
     names = [each.name for each in fields(Count)]
-    new = {name: str(value) for name, value in asdict(count).items()}
-    lines = []
+    lines = {}
     if path.is_file():
         with path.open(newline="") as file:
-            lines = list(csv.DictReader(file))
-    places = [(line["section"], line["case"]) for line in lines]
-    place = places.index((count.section, count.case)) if (count.section, count.case) in places else len(lines)
-    lines[place : place + 1] = [new]
-    lines.sort(key=lambda line: line["section"])
+            lines = {(line["section"], line["case"]): line for line in csv.DictReader(file)}
+    for count in counts:
+        lines[count.section, count.case] = {name: str(value) for name, value in asdict(count).items()}
+    rows = sorted(lines.values(), key=lambda line: line["section"])
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(lines)
+        writer.writerows(rows)
     words = ("section", "case", "device", "commit")
-    columns = [Column(name, [line[name] for line in lines], is_number=name not in words) for name in names]
+    columns = [Column(name, [line[name] for line in rows], is_number=name not in words) for name in names]
     soak = folder / "soak.md"
     page = HEAD + markdown(columns) + "\n" + (f"\n## Soak\n\n{soak.read_text()}" if soak.is_file() else "")
     (folder / "reliability.md").write_text(page)
