@@ -11,6 +11,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel
@@ -183,6 +184,11 @@ class GAN(LightningModule):
                 "GAN: gradient_clip_norm needs optimizers that leave the loss scale of 16-mixed to Lightning. "
                 "Set fused: false, or --trainer.precision bf16-mixed."
             )
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Have all devices start from the running statistics of the first, those that a checkpoint has."""
+        if isinstance(self.trainer.model, DistributedDataParallel):
+            self.trainer.model.require_forward_param_sync = True  # Lightning's manual optimization turns it off
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """A step of the discriminator, and behind every k-th one of the generator."""
