@@ -25,11 +25,11 @@ def test_warm_up_does_not_count() -> None:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads Linux's /proc")
 def test_a_child_its_memory_and_its_files_are_counted() -> None:
     command = [sys.executable, "-c", "import sys; data = bytes(50 * 2**20); print(flush=True); sys.stdin.read()"]
-    before = sample(os.getpid(), 1.0, 0)
+    before, others = sample(os.getpid(), 1.0, 0), descendants(os.getpid())
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        assert descendants(os.getpid()) == [child.pid]
+        assert descendants(os.getpid()) == [*others, child.pid]
         during = sample(os.getpid(), 2.0, 0)
         child.communicate()
     assert before is not None
