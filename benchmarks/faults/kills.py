@@ -76,7 +76,7 @@ class Kill(Callback):
     """Kills its process at a moment after the start of a training step.
 
     Args:
-        step: The minibatch, counted over all epochs and resumptions from 0.
+        step: The minibatch, counted over all epochs and resumptions from 0; or the first one, if it goes on behind it.
         delay: Seconds behind its start.
     """
 
@@ -85,7 +85,7 @@ class Kill(Callback):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         """Start the clock."""
-        if trainer.fit_loop.total_batch_idx == self.step:
+        if trainer.fit_loop.total_batch_idx >= self.step:
             threading.Timer(self.delay, os.kill, (os.getpid(), signal.SIGKILL)).start()
 
 
