@@ -274,22 +274,22 @@ class CommandLine(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """See `LightningCLI.instantiate_trainer`."""
         settings = self.config_init[self.subcommand]["trainer"]
+        callbacks = _listed(settings["callbacks"])
         # These switches mean the callbacks of trainer.yaml too, where Lightning would refuse the contradiction.
         for switch, kind in {"enable_progress_bar": ProgressBar, "enable_checkpointing": ModelCheckpoint}.items():
-            if settings[switch] is False and isinstance(settings["callbacks"], list):
-                settings["callbacks"] = [each for each in settings["callbacks"] if not isinstance(each, kind)]
-        if self.subcommand == "predict":
-            given = settings["callbacks"] if isinstance(settings["callbacks"], list) else []
-            if not any(isinstance(each, PredictionWriter | BasePredictionWriter) for each in given):
-                settings["callbacks"] = [*given, PredictionWriter()]
-        if self.subcommand == "prune" and isinstance(settings["callbacks"], list):
+            if settings[switch] is False:
+                callbacks = [each for each in callbacks if not isinstance(each, kind)]
+        if self.subcommand == "predict" and not any(
+            isinstance(each, PredictionWriter | BasePredictionWriter) for each in callbacks
+        ):
+            callbacks = [*callbacks, PredictionWriter()]
+        if self.subcommand == "prune":
             # The others' pictures and files are those of one set of weights.
-            settings["callbacks"] = [each for each in settings["callbacks"] if isinstance(each, ProgressBar)]
-        if settings["max_time"] is not None and isinstance(settings["callbacks"], list):
+            callbacks = [each for each in callbacks if isinstance(each, ProgressBar)]
+        if settings["max_time"] is not None:
             # Its own Timer, which notes the time of training too; beside ours Lightning would pass over the limit.
-            settings["callbacks"] = [each for each in settings["callbacks"] if not _is_clock(each)]
-        if self.subcommand == "fit":
-            settings["callbacks"] = self._with_keepers(_listed(settings["callbacks"]))
+            callbacks = [each for each in callbacks if not _is_clock(each)]
+        settings["callbacks"] = self._with_keepers(callbacks) if self.subcommand == "fit" else callbacks
         plugins = _listed(settings["plugins"])
         if not any(isinstance(each, CheckpointIO) for each in plugins):
             settings["plugins"] = [*plugins, WholeFileCheckpointIO()]
