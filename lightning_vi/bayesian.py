@@ -100,8 +100,7 @@ class BayesianModule(nn.Module):
         self.rho = nn.Parameter(torch.full_like(self.mu, self.posterior.initial_rho))
         self.register_buffer("kept", None, persistent=False)  # the extra state has it, so that any state dict fits
         self._places = _places(self.net, chosen)
-        # Derived classes may do more with their weights than a product.
-        self._rounded_by_autocast = all(type(module) in _PRODUCTS for _, module, _ in self._places)
+        self._rounded_by_autocast = _are_only_multiplied(self.net, self._places)
         # Without storage: using the network directly fails instead of giving wrong numbers.
         self._placeholders = {
             name: torch.empty_like(p, device="meta", requires_grad=False) for name, p in chosen.items()
@@ -169,7 +168,8 @@ class BayesianModule(nn.Module):
     def _dtype(self) -> torch.dtype:
         """What a draw's weights are rounded to: under autocast at once what it would round them to later.
 
-        The same numbers, without two more passes over them; only where all of them are weights of such layers.
+        The same numbers, without two more passes over them. Gradients of a layer that is called several times are
+        added after rounding, as autocast does with those of parameters.
         """
         kind = self.mu.device.type
         if self._rounded_by_autocast and self.mu.dtype == torch.float32 and torch.is_autocast_enabled(kind):
@@ -297,3 +297,13 @@ def _places(net: nn.Module, chosen: dict[str, nn.Parameter]) -> list[tuple[str, 
         for attribute, parameter in module._parameters.items()
         if parameter is not None and id(parameter) in names
     ]
+
+
+def _are_only_multiplied(net: nn.Module, places: list[tuple[str, nn.Module, str]]) -> bool:
+    """Whether it is known that all random weights go into products alone, which autocast rounds them for.
+
+    Derived layers, and layers with hooks that make the weight of another parameter, do more with theirs. A network of
+    the user's own may as well, or leave autocast for some of its layers.
+    """
+    known = all(type(module).__module__.partition(".")[0] in ("torch", "lightning_vi") for module in net.modules())
+    return known and all(type(module) in _PRODUCTS and name in ("weight", "bias") for _, module, name in places)

@@ -239,3 +239,24 @@ def test_weights_that_autocast_does_not_round_stay_in_float32(layer: nn.Module) 
     double = BayesianModule(nn.Linear(3, 3).double())
     with torch.autocast("cpu", torch.bfloat16):
         assert double.draw().weights["weight"].dtype == torch.float64
+
+
+class FloatHead(nn.Sequential):
+    """A network of a user's own, whose last layer leaves autocast."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        features = self[0](input)
+        with torch.autocast("cpu", enabled=False):
+            outputs: Tensor = self[1](features.float())
+            return outputs
+
+
+@pytest.mark.parametrize(
+    "net", [FloatHead(nn.Linear(3, 3), nn.Linear(3, 2)), torch.nn.utils.spectral_norm(nn.Linear(3, 2))]
+)
+def test_weights_that_may_not_go_into_products_alone_stay_in_float32(net: nn.Module) -> None:
+    model, inputs = BayesianModule(net), torch.randn(4, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        draw = model.draw()
+        assert {w.dtype for w in draw.weights.values()} == {torch.float32}
+        assert model(inputs, draw.weights).isfinite().all()
