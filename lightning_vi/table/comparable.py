@@ -10,6 +10,7 @@ from torch import nn, optim
 from lightning_vi.bayesian import BayesianModule
 from lightning_vi.errors import UserError
 from lightning_vi.modules import DeepEnsemble
+from lightning_vi.modules.finite_steps import FiniteSteps
 from lightning_vi.networks import StackedNetworks
 
 # They treat every weight by itself, so that it does not matter to them which others there are.
@@ -41,6 +42,8 @@ class Comparable(Callback):
             raise UserError("model.lr_scheduler (=ReduceLROnPlateau) looks at the score of all seeds together.")
         if any(isinstance(each, EarlyStopping) for each in trainer.callbacks):  # type: ignore[attr-defined]  # set at run time
             raise UserError("EarlyStopping looks at the score of all seeds together.")
+        if any(isinstance(each, FiniteSteps) and each.skip for each in trainer.callbacks):  # type: ignore[attr-defined]
+            raise UserError("FiniteSteps would skip the steps of all seeds together.")
         if any(True for _ in pl_module.likelihood.parameters()):
             name = type(pl_module.likelihood).__name__
             raise UserError(f"model.likelihood (={name}) has parameters that all seeds would share.")

@@ -12,6 +12,7 @@ from lightning_vi.datamodules import Digits
 from lightning_vi.errors import UserError
 from lightning_vi.likelihoods import Gaussian
 from lightning_vi.modules import DeepEnsemble, MeanField
+from lightning_vi.modules.finite_steps import FiniteSteps
 from lightning_vi.networks import MLP, DropConnect
 from lightning_vi.table.comparable import Comparable, draws_numbers
 from tests.bare_trainer import trainer
@@ -54,11 +55,22 @@ def test_clipping_by_value_treats_each_weight_by_itself() -> None:
         ({"likelihood": Gaussian(0.1, learn=True)}, r"model.likelihood \(=Gaussian\) has parameters"),
         ({"options": {"gradient_clip_val": 0.1}}, "clips by the norm of all seeds' gradients together"),
         ({"callbacks": [EarlyStopping("val/nll")]}, "EarlyStopping looks at the score of all seeds"),
+        ({"callbacks": [FiniteSteps(skip=1)]}, "FiniteSteps would skip the steps of all seeds"),
     ],
 )
 def test_what_members_share_is_refused(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         fit(**arguments)
+
+
+def test_a_shared_loss_scale_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trainer, "precision", "16-mixed")  # which a processor does not have
+    with pytest.raises(UserError, match="scales the loss of all seeds together; bf16-mixed does not"):
+        fit()
+
+
+def test_the_check_that_stops_at_a_fault_is_no_obstacle() -> None:
+    fit(callbacks=[FiniteSteps()])
 
 
 class Noisy(nn.Linear):

@@ -1,7 +1,10 @@
+from inspect import signature
 from typing import Any
 
 import pytest
+from torch.optim import Adam
 
+from lightning_vi.modules import BayesByBackprop, DeepEnsemble, MeanField, PointEstimate
 from lightning_vi.table.ensembles import member, obstacle, settings
 
 BAYESIAN: dict[str, Any] = {
@@ -51,6 +54,20 @@ def test_a_point_estimate_becomes_an_ensemble_of_them() -> None:
         "model.net": "MLP",
         "model.optimizer": "SGD",
     }
+
+
+def defaults(kind: type) -> dict[str, str]:
+    return {name: repr(each.default) for name, each in signature(kind).parameters.items()}
+
+
+def test_what_a_configuration_leaves_out_is_the_same_for_a_member() -> None:
+    bayesian, ensemble = defaults(BayesByBackprop), defaults(DeepEnsemble)
+    assert defaults(MeanField).items() <= bayesian.items()
+    assert bayesian["optimizer"] == repr(Adam)
+    for name in ("likelihood", "lr_scheduler"):
+        assert bayesian[name] == ensemble[name]
+    given = defaults(PointEstimate)
+    assert {name: ensemble[name] for name in given} == given
 
 
 @pytest.mark.parametrize(
