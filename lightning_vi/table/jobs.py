@@ -11,7 +11,10 @@ from pathlib import Path
 from lightning_vi.table.runs import Run
 
 _EPOCH = re.compile(r"^Epoch (\d+)/", re.MULTILINE)
-_START = "+ lightning-vi "
+_START, _TOLD = "+ lightning-vi ", "lightning-vi: "
+
+MISTAKE = 2
+"""The exit code of what no repetition mends: a mistake, or numbers that are not finite."""
 
 
 class Job(ABC):
@@ -56,11 +59,16 @@ class Job(ABC):
             log.write(f"{line}\n")
 
     def reason(self, code: int) -> str:
-        """Why it has left no result: how it has ended, or the last line that it has printed."""
+        """Why it has left no result: how it has ended, and what it has told or the last line that it has printed."""
         if code == 0:
             return f"it has left no results.json in {self.run.folder}; its first logger must be that of trainer.yaml"
         lines = [line.strip() for line in _tail(self.run.log).splitlines() if line.strip()]
-        printed = lines[-1] if lines else "it has printed nothing"
+        if code == MISTAKE:
+            first = max((number for number, line in enumerate(lines) if line.startswith(_TOLD)), default=-1)
+            printed = " ".join(lines[first:]).removeprefix(_TOLD)
+        else:  # behind an exception stands how to go on, which the table knows
+            printed = next((line for line in reversed(lines) if not line.startswith(_TOLD)), "")
+        printed = printed or "it has printed nothing"
         return f"ended by {_signal_name(-code)}; last: {printed}" if code < 0 else printed
 
 
@@ -93,4 +101,5 @@ def _tail(path: Path, size: int = 4096) -> str:
     """The end of a file, of its last start only."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - size))
-        return file.read().decode(errors="replace").rpartition(_START)[2]
+        _, start, last = file.read().decode(errors="replace").rpartition(_START)
+    return last.partition("\n")[2] if start else last

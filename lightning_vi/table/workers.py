@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lightning_vi.table.jobs import Engine, Job
+from lightning_vi.table.jobs import MISTAKE, Engine, Job
 from lightning_vi.table.runs import Run
 from lightning_vi.table.stored import Result
 
 _POLL_SECONDS = 0.25
-_USER_ERROR = 2  # the exit code of a mistake that no repetition mends
 
 
 @dataclass
@@ -78,10 +77,10 @@ def work(
                 failures[job.run.label] += not found
                 if found:
                     _end(state, job.run, found, scores)
-                elif code == _USER_ERROR and job.run.members > 1:
+                elif code == MISTAKE and job.run.members > 1:
                     state.split.append((job.run, job.reason(code)))
                     state.waiting.extendleft(reversed(job.run.single()))
-                elif code in (0, _USER_ERROR) or failures[job.run.label] > retries:
+                elif code in (0, MISTAKE) or failures[job.run.label] > retries:
                     state.failed.append((job.run, job.reason(code)))
                 else:
                     state.retried.append((job.run, job.reason(code)))
