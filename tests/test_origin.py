@@ -46,3 +46,15 @@ def test_other_data_are_refused() -> None:
         UserError, match=r"a\.ckpt was trained on Digits, but the data .* are Curve\. .* --weights a\.ckpt"
     ):
         origin.require_same(checkpoint(), PATH, Module("a.Model"), Curve())
+
+
+@pytest.mark.parametrize("name", ["optimizer", "generator_optimizer", "lr_scheduler"])
+def test_another_optimizer_or_schedule_is_refused(name: str) -> None:
+    module = Module(None)
+    module.save_hyperparameters({name: {"class_path": "torch.optim.SGD", "init_args": {"lr": 2.0}}})
+    saved: dict[str, Any] = {name: {"class_path": "torch.optim.SGD", "init_args": {"lr": 1.0}}}
+    origin.require_same({"hyper_parameters": saved}, PATH, module, Digits())
+    origin.require_same({"hyper_parameters": {name: None}}, PATH, module, Digits())
+    saved[name]["class_path"] = "torch.optim.Adam"
+    with pytest.raises(UserError, match=rf"a\.ckpt has the {name} torch\.optim\.Adam, but .* is torch\.optim\.SGD\."):
+        origin.require_same({"hyper_parameters": saved}, PATH, module, Digits())
