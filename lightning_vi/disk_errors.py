@@ -13,7 +13,7 @@ OF_A_FILE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR
 
 @contextmanager
 def disk_errors_told() -> Iterator[None]:
-    """A context in which they are told in a line.
+    """A context in which they are told in a line, and what has been noted of them in another.
 
     Raises:
         UserError: in their place.
@@ -24,6 +24,6 @@ def disk_errors_told() -> Iterator[None]:
         if error.errno not in FULL and (error.errno not in OF_A_FILE or error.filename is None):
             raise
         where = "a file of the run" if error.filename is None else error.filename
-        raise UserError(
-            f"{where}: {error.strerror}. Mend that and start again; checkpoints that were saved are as they were."
-        ) from error
+        told = f"{where}: {error.strerror}. Mend that and start again; checkpoints that were saved are as they were."
+        notes = (note.removeprefix("lightning-vi: ") for note in getattr(error, "__notes__", []))
+        raise UserError("\n".join([told, *notes])) from error

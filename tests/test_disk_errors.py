@@ -44,6 +44,13 @@ def test_what_the_disk_refuses_is_told(code: int) -> None:
         raise OSError(code, os.strerror(code), "a.txt")
 
 
+def test_what_is_noted_of_it_is_told_too() -> None:
+    error = OSError(errno.ENOENT, "No such file", "a.png")
+    error.add_note("lightning-vi: the same command goes on from here with --ckpt_path a.ckpt")
+    with pytest.raises(UserError, match=r"as they were\.\nthe same command goes on .* a\.ckpt$"), disk_errors_told():
+        raise error
+
+
 @pytest.mark.parametrize("error", [OSError(errno.EPIPE, "Broken pipe"), OSError(errno.ENOENT, "no name"), OSError("?")])
 def test_anything_else_passes(error: OSError) -> None:
     with pytest.raises(OSError, match=r".") as caught, disk_errors_told():
