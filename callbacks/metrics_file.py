@@ -8,6 +8,9 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from lightning_vi.whole_file import whole
 
+KEY = "metrics_file"
+"""Under which a checkpoint has it."""
+
 
 class MetricsFile(Callback):
     """Keeps `metrics.csv` in the checkpoint, so that a resumed run has what was logged before, and nothing twice.
@@ -21,7 +24,7 @@ class MetricsFile(Callback):
         if logger is not None:
             logger.save()
             path = Path(logger.experiment.metrics_file_path)
-            checkpoint["metrics_file"] = path.read_bytes().decode() if path.is_file() else ""
+            checkpoint[KEY] = path.read_bytes().decode() if path.is_file() else ""
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """See `bring_back`."""
@@ -31,7 +34,7 @@ class MetricsFile(Callback):
 
 def bring_back(trainer: Trainer, checkpoint: Mapping[str, Any]) -> None:
     """Make `metrics.csv` what it was when a checkpoint was written, and have the logger go on behind it."""
-    logger, text = _logger(trainer), checkpoint.get("metrics_file")
+    logger, text = _logger(trainer), checkpoint.get(KEY)
     if logger is None or not text:
         return
     writer = logger.experiment  # which deletes the file if it is the first to ask

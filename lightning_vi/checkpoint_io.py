@@ -8,7 +8,7 @@ from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from lightning_vi import checkpoints
-from lightning_vi.checkpoint_version import stamped
+from lightning_vi.checkpoint_version import migrated, stamped
 from lightning_vi.errors import UserError
 
 VERSION = "pytorch-lightning_version"
@@ -47,4 +47,4 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
         checkpoint = super().load_checkpoint(path, map_location, weights_only=True)
         if VERSION not in checkpoint:
             raise UserError(f"{path} has no '{VERSION}': it is not a checkpoint of a Trainer. Give one of `fit`.")
-        return checkpoint
+        return migrated(checkpoint)

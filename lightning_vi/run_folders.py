@@ -7,10 +7,15 @@ from pathlib import Path
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger
 
+from lightning_vi import run_results
 from lightning_vi.errors import UserError
+from lightning_vi.whole_file import whole
 
 SETTINGS = ("config.yaml", "hparams.yaml")
 """What is written of a run before it begins."""
+
+REPLACED = (*SETTINGS, "metrics.csv", run_results.FILE)
+"""What a run that goes on replaces or removes before its first step."""
 
 
 @contextmanager
@@ -45,6 +50,61 @@ def entered(trainer: Trainer, goes_on: Path | None = None) -> Iterator[None]:
     except BaseException:
         _take_back(folder, before)
         raise
+
+
+def require_free(trainer: Trainer, path: Path | None) -> None:
+    """Refuse to train where another run's checkpoints are: without a logger no run has a folder of its own.
+
+    Args:
+        trainer: of the run that is about to start.
+        path: the checkpoint that it goes on from, None for a new run.
+
+    Raises:
+        UserError: unless that is one of these.
+    """
+    folder = Path(trainer.default_root_dir) / "checkpoints"
+    if trainer.loggers or not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]  # set at run time
+        return
+    there = sorted(folder.glob("*.ckpt"))
+    if there and (path is None or path.parent.resolve() != folder.resolve()):
+        raise UserError(
+            f"without a logger a run is written to trainer.default_root_dir (={trainer.default_root_dir}), which holds "
+            f"{there[-1]} of another. Give another folder, or go on with that run: --ckpt_path {there[-1]}."
+        )
+
+
+@contextmanager
+def kept(trainer: Trainer, folder: Path | None) -> Iterator[None]:
+    """A context in which a run goes on in a folder; one that fails before its next checkpoint leaves it as it was.
+
+    Its new settings may be what it fails for, and the old ones what its checkpoint needs. Other processes must be kept
+    out of the folder meanwhile, see `run_lock`.
+
+    Args:
+        trainer: whose run it is.
+        folder: that of the run, None for a new one.
+    """
+    if folder is None or not trainer.is_global_zero:
+        yield
+        return
+    files = {path: path.read_bytes() for name in REPLACED if (path := folder / name).is_file()}
+    before = _written(folder)
+    try:
+        yield
+    except BaseException:
+        if folder.is_dir() and _written(folder) == before:
+            for path in (folder / name for name in REPLACED):
+                if path not in files:
+                    path.unlink(missing_ok=True)
+                elif not path.is_file() or path.read_bytes() != files[path]:
+                    with whole(path) as part:
+                        part.write_bytes(files[path])
+        raise
+
+
+def _written(folder: Path) -> dict[Path, int]:
+    """The checkpoints of a run, and when they were written."""
+    return {path: path.stat().st_mtime_ns for path in folder.glob("checkpoints/*.ckpt")}
 
 
 def of_run(trainer: Trainer, ckpt_path: str, path: Path) -> Path | None:

@@ -14,8 +14,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from lightning_vi import checkpoints, origin, run_folders, run_results, summary
-from lightning_vi.callbacks import LearningCurves
-from lightning_vi.callbacks.metrics_file import bring_back
+from lightning_vi.callbacks import LearningCurves, metrics_file
 from lightning_vi.errors import UserError
 from lightning_vi.modules.finite_steps import FiniteSteps
 from lightning_vi.run_lock import run_lock
@@ -67,14 +66,24 @@ class Session:
         if weights is not None and ckpt_path is None:
             self._start_from(checkpoints.find(self.trainer, weights, "--weights"))
         path = None if ckpt_path is None else checkpoints.find(self.trainer, ckpt_path)
-        folder = None if ckpt_path is None or path is None else run_folders.of_run(self.trainer, ckpt_path, path)
-        with run_folders.entered(self.trainer, folder), run_lock(self.trainer):
-            self._fit(path, folder, test_checkpoint)
+        run_folders.require_free(self.trainer, path)
+        checkpoint = None if path is None else checkpoints.read(path)
+        folder = None
+        # One without `metrics.csv`, as older ones are, would have the logger begin that of the folder anew.
+        if ckpt_path is not None and path is not None and checkpoint is not None and metrics_file.KEY in checkpoint:
+            folder = run_folders.of_run(self.trainer, ckpt_path, path)
+        with run_folders.entered(self.trainer, folder), run_lock(self.trainer), run_folders.kept(self.trainer, folder):
+            self._fit(path, checkpoint, folder, test_checkpoint)
 
-    def _fit(self, path: Path | None, folder: Path | None, test_checkpoint: Literal["last", "best", "none"]) -> None:
+    def _fit(
+        self,
+        path: Path | None,
+        checkpoint: Mapping[str, Any] | None,
+        folder: Path | None,
+        test_checkpoint: Literal["last", "best", "none"],
+    ) -> None:
         start = time.monotonic()
         elbo: dict[str, float] = {}
-        checkpoint = None if path is None else checkpoints.read(path)
         if path is not None and checkpoint is not None:
             origin.require_same(checkpoint, path, self.model, self.datamodule)
         if path is not None and checkpoint is not None and self._is_finished(path, checkpoint, test_checkpoint):
@@ -117,7 +126,7 @@ class Session:
         self.trainer.fit_loop.load_state_dict(checkpoint["loops"]["fit_loop"])
         epochs = checkpoints.epochs(checkpoint)
         self.trainer.fit_loop.epoch_progress.current.completed = epochs
-        bring_back(self.trainer, checkpoint)
+        metrics_file.bring_back(self.trainer, checkpoint)
         for each in self.trainer.callbacks:  # type: ignore[attr-defined]  # set at run time
             if isinstance(each, LearningCurves | Timer | FiniteSteps) and each.state_key in checkpoint["callbacks"]:
                 each.load_state_dict(checkpoint["callbacks"][each.state_key])

@@ -1,3 +1,5 @@
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,57 @@ def test_a_run_goes_on_in_the_folder_of_its_own_last_checkpoint(tmp_path: Path) 
 def test_another_checkpoint_is_where_a_new_run_starts(path: str, logger: bool, tmp_path: Path) -> None:
     loggers: Logger | bool = CSVLogger(tmp_path, "name") if logger else False
     assert run_folders.of_run(trainer(logger=loggers), "given", tmp_path / path) is None
+
+
+@pytest.mark.parametrize("writes", [False, True])
+def test_a_run_that_fails_before_its_next_checkpoint_leaves_its_folder_as_it_was(writes: bool, tmp_path: Path) -> None:
+    folder = tmp_path / "name" / "version_0"
+    last = folder / "checkpoints" / "last.ckpt"
+    last.parent.mkdir(parents=True)
+    for path in (last, folder / "config.yaml", folder / "results.json"):
+        path.write_text("old")
+    os.utime(last, (0, 0))
+
+    def go_on() -> None:
+        with run_folders.kept(run(tmp_path), folder):
+            (folder / "config.yaml").write_text("new")
+            (folder / "metrics.csv").write_text("new")
+            (folder / "results.json").unlink()
+            if writes:
+                last.write_text("new")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        go_on()
+    found = {path.name: path.read_text() for path in folder.rglob("*") if path.is_file()}
+    if writes:
+        assert found == {"last.ckpt": "new", "config.yaml": "new", "metrics.csv": "new"}
+    else:
+        assert found == {"last.ckpt": "old", "config.yaml": "old", "results.json": "old"}
+
+
+def test_a_folder_that_is_deleted_meanwhile_stays_so(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "config.yaml").touch()
+
+    def go_on() -> None:
+        with run_folders.kept(run(tmp_path), tmp_path / "a"):
+            shutil.rmtree(tmp_path / "a")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        go_on()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_logger_the_checkpoints_of_another_run_are_not_overwritten(tmp_path: Path) -> None:
+    each = trainer(logger=False, default_root_dir=tmp_path)
+    run_folders.require_free(each, None)
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    last.parent.mkdir()
+    last.touch()
+    run_folders.require_free(each, last)
+    run_folders.require_free(run(tmp_path), None)
+    for path in (None, tmp_path / "last.ckpt"):
+        with pytest.raises(UserError, match=r"holds .*last\.ckpt of another\. .* --ckpt_path .*last\.ckpt\.$"):
+            run_folders.require_free(each, path)

@@ -11,6 +11,7 @@ import yaml
 
 from lightning_vi import named_configs
 from lightning_vi.__main__ import main
+from lightning_vi.checkpoint_version import KEY
 
 SMALL = [
     "--config=bbb_digits.yaml",
@@ -281,3 +282,32 @@ def test_a_folder_of_another_run_is_not_overwritten(capsys: pytest.CaptureFixtur
     assert fit("--trainer.max_epochs=1", "--trainer.logger.version=0") == 2
     assert "version_0 holds a run already" in capsys.readouterr().err
     assert torch.equal(load(0)["state_dict"]["model.mu"], before["model.mu"])
+
+
+STOPPING = "--trainer.callbacks+={class_path: EarlyStopping, init_args: {monitor: nothing}}"
+
+
+@pytest.mark.parametrize("mistake", ["--model.net.hidden=[9]", STOPPING])  # noticed before and behind the first step
+def test_a_run_that_cannot_go_on_is_left_as_it_was(mistake: str) -> None:
+    assert fit("--trainer.max_epochs=1") == 0
+    before = {path: path.read_bytes() for path in run_folder(0).rglob("*") if path.is_file()}
+    assert {"config.yaml", "hparams.yaml", "metrics.csv", "results.json"} <= {path.name for path in before}
+    assert fit("--trainer.max_epochs=2", "--ckpt_path=last", mistake) == 2
+    assert {path: path.read_bytes() for path in run_folder(0).rglob("*") if path.is_file()} == before
+    assert fit("--trainer.max_epochs=2", "--ckpt_path=last") == 0
+    assert load(0)["epoch"] == 1
+
+
+def test_a_checkpoint_from_before_formats_had_numbers_goes_on_in_a_folder_of_its_own() -> None:
+    assert fit("--trainer.max_epochs=2", "--name=alone", "--model.net.dropout=0.3", "--test_checkpoint=none") == 0
+    assert fit("--trainer.max_epochs=1", "--model.net.dropout=0.3") == 0
+    metrics, saved = (run_folder(0) / "metrics.csv").read_bytes(), load(0)
+    for name in (KEY, "metrics_file", "callback_metrics", "stopped_early"):
+        del saved[name]
+    sums, (saved["random_state"],) = saved.pop("epoch_sums"), saved.pop("random_states")
+    saved["epoch_totals"] = {"sums": sums["sums"][0], "steps": sums["steps"]}
+    torch.save(saved, run_folder(0) / "checkpoints" / "last.ckpt")
+    assert fit("--trainer.max_epochs=2", "--ckpt_path=last", "--model.net.dropout=0.3", "--test_checkpoint=none") == 0
+    assert (run_folder(0) / "metrics.csv").read_bytes() == metrics
+    alone = torch.load(run_folder(0, "alone") / "checkpoints" / "last.ckpt", weights_only=True)
+    assert torch.equal(load(1)["state_dict"]["model.mu"], alone["state_dict"]["model.mu"])
