@@ -8,6 +8,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger
 
 from lightning_vi import run_results
+from lightning_vi.callbacks.run_folder import run_folder
 from lightning_vi.errors import UserError
 from lightning_vi.whole_file import whole
 
@@ -53,7 +54,9 @@ def entered(trainer: Trainer, goes_on: Path | None = None) -> Iterator[None]:
 
 
 def require_free(trainer: Trainer, path: Path | None) -> None:
-    """Refuse to train where another run's checkpoints are: without a logger no run has a folder of its own.
+    """Refuse to train where another run's checkpoints are, which would be overwritten.
+
+    Without a logger no run has a folder of its own; loggers other than `CSVLogger` (see `entered`) take any version.
 
     Args:
         trainer: of the run that is about to start.
@@ -62,14 +65,16 @@ def require_free(trainer: Trainer, path: Path | None) -> None:
     Raises:
         UserError: unless that is one of these.
     """
-    folder = Path(trainer.default_root_dir) / "checkpoints"
-    if trainer.loggers or not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]  # set at run time
+    if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]  # set at run time
         return
+    if trainer.loggers and (isinstance(trainer.loggers[0], CSVLogger) or trainer.loggers[0].version is None):
+        return
+    folder = run_folder(trainer) / "checkpoints"
     there = sorted(folder.glob("*.ckpt"))
     if there and (path is None or path.parent.resolve() != folder.resolve()):
         raise UserError(
-            f"without a logger a run is written to trainer.default_root_dir (={trainer.default_root_dir}), which holds "
-            f"{there[-1]} of another. Give another folder, or go on with that run: --ckpt_path {there[-1]}."
+            f"{folder.parent} holds a run already. Give another --trainer.default_root_dir or logger version, or go on "
+            f"with that run: --ckpt_path {there[-1]}."
         )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from lightning.pytorch import Trainer
-from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from lightning_vi import run_folders
 from lightning_vi.errors import UserError
@@ -138,14 +138,16 @@ def test_a_folder_that_is_deleted_meanwhile_stays_so(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_a_logger_the_checkpoints_of_another_run_are_not_overwritten(tmp_path: Path) -> None:
-    each = trainer(logger=False, default_root_dir=tmp_path)
+@pytest.mark.parametrize("logger", ["none", "another"])
+def test_the_checkpoints_of_another_run_are_not_overwritten_whatever_the_logger(logger: str, tmp_path: Path) -> None:
+    own = TensorBoardLogger(tmp_path, "name", 3) if logger == "another" else False
+    each = trainer(logger=own, default_root_dir=tmp_path)
     run_folders.require_free(each, None)
-    last = tmp_path / "checkpoints" / "last.ckpt"
-    last.parent.mkdir()
+    last = (tmp_path / "name" / "version_3" if own else tmp_path) / "checkpoints" / "last.ckpt"
+    last.parent.mkdir(parents=True)
     last.touch()
     run_folders.require_free(each, last)
     run_folders.require_free(run(tmp_path), None)
     for path in (None, tmp_path / "last.ckpt"):
-        with pytest.raises(UserError, match=r"holds .*last\.ckpt of another\. .* --ckpt_path .*last\.ckpt\.$"):
+        with pytest.raises(UserError, match=r"holds a run already\. .* --ckpt_path .*last\.ckpt\.$"):
             run_folders.require_free(each, path)
