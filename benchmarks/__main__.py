@@ -10,8 +10,9 @@ from pathlib import Path
 import torch
 
 from benchmarks import adversarial, cost_model, devices, draws, ensemble, latent, memory, step, training
-from benchmarks.pairs import Row, commit, device
+from benchmarks.pairs import Row, device
 from lightning_vi.allocator import keep_freed_memory
+from lightning_vi.provenance import commit
 
 RESULTS = Path(__file__).parent.parent / "results"
 HEAD = """# Benchmarks

@@ -1,6 +1,5 @@
 """Timing two or more functions against each other on a machine whose speed drifts."""
 
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -49,10 +48,3 @@ def device() -> str:
     names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
     capability = torch.backends.cpu.get_cpu_capability()
     return f"{names[0]} {capability}, {torch.get_num_threads()} thread, torch {torch.__version__}"
-
-
-def commit() -> str:
-    """The commit that is measured, marked if files differ from it."""
-    return subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=10"], capture_output=True, text=True, check=True
-    ).stdout.strip()

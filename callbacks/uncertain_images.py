@@ -90,11 +90,3 @@ def _pad(examples: Examples, count: int) -> Examples:
     missing = count - len(examples.entropy)
     padding = Examples(*(part.new_zeros(missing, *part.shape[1:]) for part in examples))
     return _join(examples, padding._replace(entropy=padding.entropy - torch.inf))
-
-
-def _gather(trainer: Trainer, part: Tensor) -> Tensor:
-    """From (N, ...) on every device to (devices N, ...); by a sum, for torch warns about Lightning's `all_gather`."""
-    slots = part.new_zeros(trainer.world_size, *part.shape)
-    slots[trainer.global_rank] = part
-    total: Tensor = trainer.strategy.reduce(slots, reduce_op="sum")
-    return total.flatten(0, 1)

@@ -29,15 +29,22 @@ def ending_together() -> Iterator[None]:
         finally:
             os.environ.pop(_STARTER, None)  # or what this process starts later for something else would have it
     else:
-        # The starter may be gone already, so who this process's parent is does not tell whether it has one.
-        if _STARTER in os.environ:
-            arguments = (int(os.environ[_STARTER]),)
-            threading.Thread(target=_wait_for_end, args=arguments, daemon=True, name="starter").start()
+        first = starter()
+        if first is not None:
+            threading.Thread(target=_wait_for_end, args=(first,), daemon=True, name="starter").start()
         yield
 
 
-def _wait_for_end(starter: int) -> None:
-    while os.getppid() == starter:
+def starter() -> int | None:
+    """The process that has started this one for a further device; None if another launcher has, such as torchrun.
+
+    It may be gone already, so that who this process's parent is does not tell.
+    """
+    return int(os.environ[_STARTER]) if _STARTER in os.environ else None
+
+
+def _wait_for_end(first: int) -> None:
+    while os.getppid() == first:
         time.sleep(PERIOD)
     time.sleep(GRACE)
     # Not an exception, which would not reach a thread that waits for a message of the dead process.

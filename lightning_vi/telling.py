@@ -3,11 +3,10 @@
 import os
 import time
 
+from lightning_vi.starter import starter
+
 GRACE = 10.0
 """Seconds that a process waits for the first one to end."""
-
-PARENT = os.getppid()
-"""The process that has started this one: with several devices the first one, or `torchrun`."""
 
 
 def told_by_first_process() -> bool:
@@ -18,8 +17,9 @@ def told_by_first_process() -> bool:
     """
     if os.environ.get("LOCAL_RANK", "0") == "0":
         return False
+    first = starter() or os.getppid()
     end = time.monotonic() + GRACE
-    while os.getppid() == PARENT:
+    while os.getppid() == first:
         if time.monotonic() > end:
             return False
         time.sleep(0.05)

@@ -23,7 +23,11 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("config", "options", "told"),
     [
-        ("bbb_digits.yaml", ["--model.optimizer.lr=1e30", "--model.compile=false"], r"BayesByBackprop: nll \(=(nan|inf)\)"),
+        (
+            "bbb_digits.yaml",
+            ["--model.optimizer.lr=1e30", "--model.compile=false"],
+            r"BayesByBackprop: nll \(=(nan|inf)\)",
+        ),
         ("ensemble_digits.yaml", ["--model.optimizer.lr=1e30"], r"DeepEnsemble: nll \(=(nan|inf)\)"),
         ("vae_digits.yaml", ["--model.optimizer.lr=1e6"], r"VAE: reconstruction \(=(nan|inf)\) and kl \(=inf\)"),
         ("gan_digits.yaml", ["--model.discriminator_optimizer.lr=1e6"], r"GAN: discriminator_loss \(=(nan|inf)\)"),

@@ -19,7 +19,7 @@ def test_warm_up_does_not_count() -> None:
     samples = [Sample(10.0 * each, 500.0 if each < 2 else 100.0, 3, 7, 0, each) for each in range(20)]
     text = paragraph(samples, 3, "here")
     assert "| resident memory, MB | 100 | 100 | 100 | 100 | +0.00 |" in text
-    assert "19 checkpoints" in text
+    assert "samples saw 19 of these files" in text
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="reads Linux's /proc")

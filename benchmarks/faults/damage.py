@@ -1,7 +1,9 @@
 """Checkpoints with a bit changed or cut short at a random place, read directly: never a wrong model, another error."""
 
+import atexit
 import contextlib
 import random
+import shutil
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -36,6 +38,7 @@ def cases() -> dict[str, Callable[[int], None]]:
 def trained() -> Path:
     """A folder in which a run has left its `last.ckpt` and `best.ckpt`."""
     folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
     with contextlib.chdir(folder):
         assert main(["fit", *CONFIG, "--model.val_draws=2", "--test_checkpoint=none"]) == 0
     return folder

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.pairs import commit, device
+from benchmarks.pairs import device
 from benchmarks.peers import epochs, shares, steps
 from benchmarks.peers.failures import Failure
 from benchmarks.peers.report import csv_lines, markdown
 from lightning_vi.allocator import keep_freed_memory
+from lightning_vi.provenance import commit
 
 RESULTS = Path(__file__).parent.parent.parent / "results"
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _MEAN_FIELD = ("prior", "posterior", "weighting", "draws", "val_draws")
+_ALONE = ("compile", "estimator", "bayesian")
 _CHECK = "lightning_vi.table.comparable.Comparable"
 
 
@@ -16,6 +17,10 @@ def obstacle(settings: Mapping[str, Any]) -> str | None:
     model = _model(settings)
     if model not in ("PointEstimate", "BayesByBackprop"):
         return f"model (={model}) must be PointEstimate or BayesByBackprop."
+    for name in _ALONE:
+        given = [each for each in settings if f"{each}.".startswith(f"model.{name}.")]
+        if given:
+            return f"{given[0]} (={settings[given[0]]}) is an option of a single model only."
     if settings.get("data.seed") is not None:
         return f"data.seed (={settings['data.seed']}) gives all seeds the same order of examples; leave it out."
     return None
