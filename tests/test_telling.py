@@ -32,7 +32,7 @@ def test_a_process_tells_its_mistake_unless_the_first_one_has_made_it_too(
 ) -> None:
     monkeypatch.setenv("LOCAL_RANK", rank)
     monkeypatch.setattr(telling, "GRACE", 0.1)
-    monkeypatch.setenv("LIGHTNING_VI_STARTER", str(os.getppid() + first_ends))
+    monkeypatch.setattr(telling, "starter", lambda: os.getppid() + first_ends)
     assert main(["fti"]) == 2
     assert capsys.readouterr().err == (TOLD if told else "")
 
