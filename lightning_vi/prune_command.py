@@ -46,30 +46,30 @@ def prune(
     with session.evaluating(ckpt_path, "prune") as path:
         checkpoint = checkpoints.read(path)
         model.load_state_dict(checkpoint["state_dict"])
-    net = model.model
-    if not (fractions or published):
-        raise UserError("--fractions (=[]) must hold at least one number.")
-    counts = sorted({pruning.removal(net, fraction) for fraction in (*fractions, *published)})
-    cutoff = _cutoff(net, remove)
-    curve = pruning_curve(trainer, model, datamodule, counts, draws)
-    if not trainer.is_global_zero:
-        return
-    report = PruningReport(
-        f"{type(model).__name__} on {type(datamodule).__name__}, {draws} draws: {path}",
-        net.mu.numel(),
-        curve,
-        scores_for(model.likelihood, model.target_size).headline,
-        {round(fraction * net.mu.numel()): score for fraction, score in published.items()},
-    )
-    report.show()
-    if not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set at run time
-        folder, share = run_folder(trainer), cutoff / net.mu.numel()
-        report.write(folder)
-        log_image(trainer, "pruning", report.figure())
-        log_image(trainer, "signal_to_noise", signal_to_noise(net.signal_to_noise().detach().cpu(), share))
-        net.kept = pruning.kept_weights(net, cutoff)
-        save_checkpoint(folder / "checkpoints" / "pruned.ckpt", checkpoint, model)
-        print(f"  with {100 * share:.4g} % removed: {folder / 'checkpoints' / 'pruned.ckpt'}")
+        net = model.model
+        if not (fractions or published):
+            raise UserError("--fractions (=[]) must hold at least one number.")
+        counts = sorted({pruning.removal(net, fraction) for fraction in (*fractions, *published)})
+        cutoff = _cutoff(net, remove)
+        curve = pruning_curve(trainer, model, datamodule, counts, draws)
+        if not trainer.is_global_zero:
+            return
+        report = PruningReport(
+            f"{type(model).__name__} on {type(datamodule).__name__}, {draws} draws: {path}",
+            net.mu.numel(),
+            curve,
+            scores_for(model.likelihood, model.target_size).headline,
+            {round(fraction * net.mu.numel()): score for fraction, score in published.items()},
+        )
+        report.show()
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]  # set at run time
+            folder, share = run_folder(trainer), cutoff / net.mu.numel()
+            report.write(folder)
+            log_image(trainer, "pruning", report.figure())
+            log_image(trainer, "signal_to_noise", signal_to_noise(net.signal_to_noise().detach().cpu(), share))
+            net.kept = pruning.kept_weights(net, cutoff)
+            save_checkpoint(folder / "checkpoints" / "pruned.ckpt", checkpoint, model)
+            print(f"  with {100 * share:.4g} % removed: {folder / 'checkpoints' / 'pruned.ckpt'}")
 
 
 def _cutoff(net: BayesianModule, remove: float) -> int:
