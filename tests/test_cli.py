@@ -10,13 +10,7 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 
 from lightning_vi import cli, named_configs
 from lightning_vi.__main__ import main
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
-        monkeypatch.setenv(name, "0")
+from tests.elsewhere import elsewhere as elsewhere
 
 
 def printed(capsys: pytest.CaptureFixture[str], *args: str) -> dict[str, Any]:

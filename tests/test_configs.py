@@ -10,6 +10,7 @@ from lightning_vi.__main__ import main
 from lightning_vi.table.command import read
 from lightning_vi.table.rows import select
 from lightning_vi.table.runs import runs_of
+from tests.elsewhere import elsewhere as elsewhere
 
 OVERLAYS = {"wandb.yaml", "tensorboard.yaml"}
 TABLES = [name for name in named_configs.packaged() if name.startswith("table1") and "/" not in name]
@@ -25,13 +26,6 @@ SHORT = [
     "--trainer.limit_val_batches=1",
     "--trainer.limit_test_batches=1",
 ]
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
-        monkeypatch.setenv(name, "0")
 
 
 def few_draws(config: str) -> list[str]:

@@ -9,15 +9,9 @@ import torch
 import yaml
 
 from lightning_vi.__main__ import main
+from tests.elsewhere import elsewhere as elsewhere
 
 OPTIONS = ["--trainer.accelerator=cpu", "--trainer.max_epochs=3", "--trainer.callbacks=[]"]
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
-        monkeypatch.setenv(name, "0")
 
 
 @pytest.mark.parametrize(

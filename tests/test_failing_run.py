@@ -7,13 +7,7 @@ import pytest
 from benchmarks.faults.processes import LAST, SMALL, kill
 from lightning_vi import checkpoints
 from lightning_vi.__main__ import main
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
-        monkeypatch.setenv(name, "0")
+from tests.elsewhere import elsewhere as elsewhere
 
 
 @pytest.mark.parametrize(

@@ -11,18 +11,12 @@ from torch import Tensor
 
 from lightning_vi.__main__ import main
 from lightning_vi.modules import BayesByBackprop
+from tests.elsewhere import elsewhere as elsewhere
 
 SMALL = ["--config=bbb_digits.yaml", "--trainer.accelerator=cpu", "--model.draws=3", "--model.val_draws=2"]
 WIDTH = "--model.net.hidden=[16]"
 WEIGHTS = 65 * 16 + 17 * 10
 RUNS = Path("runs") / "bbb_digits"
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
-        monkeypatch.setenv(name, "0")
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import yaml
 from lightning_vi import named_configs
 from lightning_vi.__main__ import main
 from lightning_vi.checkpoint_version import KEY
+from tests.elsewhere import elsewhere as elsewhere
 
 SMALL = [
     "--config=bbb_digits.yaml",
@@ -21,13 +22,6 @@ SMALL = [
     "--model.lr_scheduler=HarmonicLR",
     "--model.net.hidden=[8]",
 ]
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
-        monkeypatch.setenv(name, "0")
 
 
 def run_folder(version: int, name: str = "bbb_digits") -> Path:

@@ -9,6 +9,7 @@ import pytest
 
 from lightning_vi.__main__ import main
 from lightning_vi.user_errors import shorten
+from tests.elsewhere import elsewhere as elsewhere
 
 DIGITS = ["fit", "--config", "bbb_digits.yaml"]
 
@@ -101,13 +102,6 @@ FILES = {
     "a: b: c": "own.yaml: line 1, column 5: not valid YAML: mapping values are not allowed in this context.",
     "text": "own.yaml: the file must be a mapping of options.",
 }
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
-        monkeypatch.setenv(name, "0")  # Lightning sets them; so they are taken back
 
 
 @pytest.mark.parametrize("option", OPTIONS)

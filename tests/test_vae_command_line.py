@@ -15,6 +15,7 @@ from lightning_vi.datamodules import Digits, FixedBinarisation
 from lightning_vi.latent_space import prior_samples
 from lightning_vi.loading import load
 from lightning_vi.modules import VAE
+from tests.elsewhere import elsewhere as elsewhere
 
 FOLDER = Path("runs/vae_digits/version_0")
 CHECKPOINT = FOLDER / "checkpoints" / "last.ckpt"
@@ -30,13 +31,6 @@ LAST = {"class_path": "ModelCheckpoint", "init_args": {"filename": "last", "save
 QUIET = f"--trainer.callbacks={json.dumps(['LearningCurves', LAST])}"
 """In place of all others: what `results.json` needs, and no picture."""
 TANH = {"class_path": "MLP", "init_args": {"hidden": [20], "activation": "Tanh"}}
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
-        monkeypatch.setenv(name, "0")
 
 
 @pytest.fixture(scope="module")

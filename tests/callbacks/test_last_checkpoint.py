@@ -14,6 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning_vi.__main__ import main
 from lightning_vi.callbacks.last_checkpoint import Interval, LastCheckpoint
 from lightning_vi.errors import UserError
+from tests.elsewhere import elsewhere as elsewhere
 
 SMALL = [
     "fit",
@@ -56,13 +57,6 @@ def minibatches(path: Path) -> int:
     loops = torch.load(path, weights_only=True)["loops"]
     number: int = loops["fit_loop"]["epoch_loop.batch_progress"]["total"]["processed"]
     return number
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
-        monkeypatch.setenv(name, "0")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 from pathlib import Path
 
-import pytest
 import torch
 
 from lightning_vi.__main__ import main
+from tests.elsewhere import elsewhere as elsewhere
 
 FIT = [
     "fit",
@@ -16,13 +16,6 @@ FIT = [
     "--model.lr_scheduler=HarmonicLR",
     "--model.net.hidden=[8]",
 ]
-
-
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
-        monkeypatch.setenv(name, "0")
 
 
 def metrics(name: str, version: int = 0) -> bytes:

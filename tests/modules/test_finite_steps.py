@@ -14,7 +14,6 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lightning_vi.adversarial import NonSaturating
 from lightning_vi.errors import UserError
 from lightning_vi.likelihoods import Gaussian as GaussianLikelihood
 from lightning_vi.modules import GAN, VAE, Autoencoder, BayesByBackprop, PointEstimate
@@ -22,6 +21,7 @@ from lightning_vi.modules.finite_steps import FiniteSteps
 from lightning_vi.networks import MLP
 from lightning_vi.noise_priors import Gaussian
 from tests.bare_trainer import trainer
+from tests.overflowing import Overflowing
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers", "ignore:You defined a `validation_step` but have no `val_dataloader`"
@@ -188,24 +188,6 @@ def test_weights_that_an_update_has_made_infinite_are_not_saved(tmp_path: Path) 
 def test_weights_that_an_update_has_made_infinite_are_told_at_the_next_step() -> None:
     with pytest.raises(UserError, match=r"at step 2 .*\nThe weights are not finite either: .* Lower the learning rate"):
         trainer().fit(Line(optimizer=FAR), loader())
-
-
-class Overflowing(NonSaturating):
-    """The losses of one network are not finite at its second step."""
-
-    def __init__(self, network: str) -> None:
-        self.network = network
-        self.calls = {"discriminator": 0, "generator": 0}
-
-    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        return super().discriminator(real, fake) * self._factor("discriminator")
-
-    def generator(self, fake: Tensor) -> Tensor:
-        return super().generator(fake) * self._factor("generator")
-
-    def _factor(self, network: str) -> float:
-        self.calls[network] += 1
-        return math.inf if self.network == network and self.calls[network] == 2 else 1.0
 
 
 def gan(network: str) -> GAN:

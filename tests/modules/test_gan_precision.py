@@ -8,12 +8,13 @@ import torch
 from lightning.pytorch.plugins import MixedPrecision
 from torch import Tensor, nn
 
-from lightning_vi.adversarial import R1, NonSaturating
+from lightning_vi.adversarial import R1
 from lightning_vi.errors import UserError
 from lightning_vi.modules import GAN
 from lightning_vi.modules.finite_steps import FiniteSteps
 from tests.bare_trainer import trainer
 from tests.modules.test_gan import gan, loader
+from tests.overflowing import Overflowing
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers", "ignore:You defined a `validation_step` but have no `val_dataloader`"
@@ -28,24 +29,6 @@ class Scaled(MixedPrecision):
 
     def autocast_context_manager(self) -> torch.autocast:
         return torch.autocast("cpu", enabled=False)
-
-
-class Overflowing(NonSaturating):
-    """The losses of one network overflow at its second step."""
-
-    def __init__(self, network: str) -> None:
-        self.network = network
-        self.calls = {"discriminator": 0, "generator": 0}
-
-    def discriminator(self, real: Tensor, fake: Tensor) -> Tensor:
-        return super().discriminator(real, fake) * self._factor("discriminator")
-
-    def generator(self, fake: Tensor) -> Tensor:
-        return super().generator(fake) * self._factor("generator")
-
-    def _factor(self, network: str) -> float:
-        self.calls[network] += 1
-        return float("inf") if self.network == network and self.calls[network] == 2 else 1.0
 
 
 def trained(scaled: bool, **options: Any) -> GAN:
