@@ -97,6 +97,17 @@ def _is_clock(callback: Callback) -> bool:
     return isinstance(callback, Timer) and callback.time_remaining() is None
 
 
+_COMMON = {"model", "datamodule", "weights_only"}
+METHODS = {
+    "fit": {*_COMMON, "train_dataloaders", "val_dataloaders"},
+    "validate": {*_COMMON, "dataloaders", "verbose"},
+    "test": {*_COMMON, "dataloaders", "verbose"},
+    "predict": {*_COMMON, "dataloaders", "return_predictions"},
+    "prune": {"model", "datamodule"},
+}
+"""The Trainer's methods that are commands, and the arguments of each that are no options."""
+
+
 class NamedConfigFile(ActionConfigFile):
     """`--config` that knows the packaged configurations by name. Its mistakes name the file."""
 
@@ -160,6 +171,7 @@ class CommandLine(LightningCLI):
 
     def __init__(self, args: list[str]) -> None:
         defaults = [str(named_configs.packaged()[named_configs.DEFAULTS])]
+        self._command = args[0]
         super().__init__(
             LightningModule,
             LightningDataModule,
@@ -169,7 +181,7 @@ class CommandLine(LightningCLI):
             save_config_kwargs={"overwrite": True},
             # Abbreviations would make a new option change what an old command line means.
             parser_kwargs={"prog": "lightning-vi", "exit_on_error": False, "allow_abbrev": False}
-            | {command: {"default_config_files": defaults} for command in self.subcommands()},
+            | {self._command: {"default_config_files": defaults}},
             subclass_mode_model=True,
             subclass_mode_data=True,
             args=args,
@@ -179,17 +191,9 @@ class CommandLine(LightningCLI):
             load_from_checkpoint_support=False,
         )
 
-    @staticmethod
-    def subcommands() -> dict[str, set[str]]:
-        """The Trainer's methods that are commands, and the arguments of each that are no options."""
-        common = {"model", "datamodule", "weights_only"}
-        return {
-            "fit": {*common, "train_dataloaders", "val_dataloaders"},
-            "validate": {*common, "dataloaders", "verbose"},
-            "test": {*common, "dataloaders", "verbose"},
-            "predict": {*common, "dataloaders", "return_predictions"},
-            "prune": {"model", "datamodule"},
-        }
+    def subcommands(self) -> dict[str, set[str]]:
+        """The one method of the Trainer that this command line needs: a parser of options takes long to build."""
+        return {self._command: METHODS[self._command]}
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """See `LightningCLI.init_parser`."""
@@ -207,6 +211,10 @@ class CommandLine(LightningCLI):
     ) -> None:
         """See `LightningCLI.setup_parser`."""
         super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
+        if self._command == "fit":
+            self._add_fit_options()
+
+    def _add_fit_options(self) -> None:
         self._parser("fit").add_argument(
             "--weights",
             type=str | None,

@@ -59,7 +59,7 @@ def test_a_printed_configuration_runs_as_it_is(capsys: pytest.CaptureFixture[str
     assert printed(capsys, "--config=printed.yaml") == config
 
 
-@pytest.mark.parametrize("command", cli.CommandLine.subcommands())
+@pytest.mark.parametrize("command", cli.METHODS)
 def test_help_of_a_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])

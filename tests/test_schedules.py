@@ -127,7 +127,11 @@ def load(saved: LRScheduler, scheduler: LRScheduler) -> None:
     scheduler.load_state_dict(loaded["scheduler"])
 
 
-@pytest.mark.parametrize("make", [functools.partial(InverseTimeLR, c=2.0), HarmonicLR, BurdaLR, cosine], ids=str)
+@pytest.mark.parametrize(
+    "make",
+    [functools.partial(InverseTimeLR, c=2.0), HarmonicLR, BurdaLR, cosine],
+    ids=["inverse time", "harmonic", "Burda", "cosine"],
+)
 def test_a_resumed_schedule_goes_on_where_it_was(make: Callable[[SGD], LRScheduler]) -> None:
     unbroken = list(rates(make(optimizer(0.5, 0.01)), 12))
     first, second = make(optimizer(0.5, 0.01)), make(optimizer(0.5, 0.01))
