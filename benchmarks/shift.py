@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import yaml
+from lightning.pytorch import LightningModule
 
 from lightning_vi.datamodules import MNIST, InMemoryDataModule, Noisy, Rotated
 from lightning_vi.detection import Detection
@@ -58,6 +59,14 @@ a single network has not.
 """
 
 
+def model_of(run: Path) -> SupervisedModule:
+    """The model of a run's final epoch."""
+    model = load(run / "checkpoints" / "last.ckpt", LightningModule)
+    if not isinstance(model, SupervisedModule):
+        raise SystemExit(f"shift: {run} holds a {type(model).__name__}, which is no classifier.")
+    return model
+
+
 def predicted(model: SupervisedModule, inputs: torch.Tensor) -> Predictive:
     """p(y | x, D) of all inputs (N, ...), by the draws that the model takes in a test."""
     with torch.no_grad():
@@ -79,15 +88,15 @@ def judge(models: Mapping[str, SupervisedModule], data: InMemoryDataModule) -> l
             scores.update(predictive, targets)
             detection.update(own[label], is_other=False)
             detection.update(predictive, is_other=True)
-            figures = {
+            tensors = {
                 **scores.compute(),
                 "entropy": predictive.entropy.mean(),
                 "mutual_information": predictive.mutual_information.mean(),
                 **{f"ood_{name}": value for name, value in detection.compute().items()},
             }
-            figures = {name: round(float(value), 6) for name, value in figures.items()}
+            figures = {name: round(float(value), 6) for name, value in tensors.items()}
             lines.append({"model": label, "shift": shift, "amount": amount, **figures})
-            print(lines[-1], flush=True)
+            print(f"{label} {shift} {amount:g}: error {figures['error']:.2f} %", flush=True)
     return lines
 
 
@@ -148,8 +157,7 @@ def detected(lines: Sequence[Mapping[str, Any]]) -> str:
 
 def write(runs: Mapping[str, Path], data: InMemoryDataModule, folder: Path) -> None:
     """Judge the runs' final checkpoints and write the three files."""
-    models = {label: load(run / "checkpoints" / "last.ckpt", SupervisedModule) for label, run in runs.items()}
-    lines = judge(models, data)
+    lines = judge({label: model_of(run) for label, run in runs.items()}, data)
     names = dict.fromkeys(name for line in lines for name in line)
     with (folder / "shift.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(names), lineterminator="\n")

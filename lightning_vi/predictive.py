@@ -111,7 +111,8 @@ class Predictive:
         """
         normal = self._normal()
         self.likelihood.require_fit(self.outputs, targets, normal.mean.shape[1:])
-        return normal.cdf(targets).mean(dim=0)
+        levels: Tensor = normal.cdf(targets)
+        return levels.mean(dim=0)
 
     def crps(self, targets: Tensor) -> Tensor:
         """CRPS of each dimension of a Gaussian target, shape (B, D), in its units; targets (B, D)."""

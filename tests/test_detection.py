@@ -32,8 +32,8 @@ def test_scores_are_those_of_scikit_learn(scale: float, rounded: bool) -> None:
 def test_the_three_uncertainties_of_a_predictive() -> None:
     own, other = torch.randn(4, 50, 3), 0.3 * torch.randn(4, 30, 3)
     detection = Detection()
-    for outputs, is_other in ((own[:, :20], False), (own[:, 20:], False), (other, True), (other[:, :0], True)):
-        detection.update(Predictive(Categorical(), outputs), is_other)
+    for outputs, shifted in ((own[:, :20], False), (own[:, 20:], False), (other, True), (other[:, :0], True)):
+        detection.update(Predictive(Categorical(), outputs), shifted)
     scores = detection.compute()
     both, is_other = Predictive(Categorical(), torch.cat((own, other), dim=1)), torch.arange(80) >= 50
     for name, uncertainty in {

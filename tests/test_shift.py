@@ -13,7 +13,9 @@ OPTIONS = [
     "fit",
     "--config=bbb_digits.yaml",
     "--trainer.accelerator=cpu",
+    "--trainer.enable_progress_bar=false",
     "--trainer.max_epochs=8",
+    "--test_checkpoint=none",
     "--model.net.hidden=[16]",
     "--trainer.callbacks=ModelCheckpoint",
     "--trainer.callbacks.filename=last",
@@ -29,7 +31,7 @@ def test_every_model_on_every_shift() -> None:
     with Path("shift.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == 2 * (len(ANGLES) + len(SIGMAS))
-    first, turned = (next(line for line in lines if float(line["amount"]) == angle) for angle in (0, 90))
+    first, turned = (next(line for line in lines if float(line["amount"]) == angle) for angle in (0, 30))
     assert first["model"] == turned["model"] == "SGD"
     assert float(turned["error"]) > float(first["error"]) + 20
     assert float(turned["entropy"]) > float(first["entropy"])
@@ -40,6 +42,6 @@ def test_every_model_on_every_shift() -> None:
     report = Path("shift.md").read_text()
     assert "`python -m benchmarks.shift SGD=RUN BBB=RUN`" in report
     assert "| BBB | bbb_digits.yaml | 8 | 1,210 |" in report
-    assert f"| 90° | {float(turned['error']):.2f} % |" in report
+    assert f"| 30° | {float(turned['error']):.2f} % |" in report
     assert "| noisy, 0.5 | SGD |" in report
     assert imread("shift.png").std() > 0.05
