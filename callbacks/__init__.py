@@ -1,5 +1,6 @@
 """Pictures, predictions and progress, as Lightning callbacks."""
 
+from lightning_vi.callbacks.accuracy_rejection import AccuracyRejection as AccuracyRejection
 from lightning_vi.callbacks.deleted_folder import DeletedFolder as DeletedFolder
 from lightning_vi.callbacks.generated_images import GeneratedImages as GeneratedImages
 from lightning_vi.callbacks.interpolations import Interpolations as Interpolations
@@ -12,6 +13,7 @@ from lightning_vi.callbacks.learned_map import LearnedMap as LearnedMap
 from lightning_vi.callbacks.learning_curves import LearningCurves as LearningCurves
 from lightning_vi.callbacks.metrics_file import MetricsFile as MetricsFile
 from lightning_vi.callbacks.nearest_training_images import NearestTrainingImages as NearestTrainingImages
+from lightning_vi.callbacks.pit_histogram import PITHistogram as PITHistogram
 from lightning_vi.callbacks.prediction_writer import PredictionWriter as PredictionWriter
 from lightning_vi.callbacks.predictive_bands import PredictiveBands as PredictiveBands
 from lightning_vi.callbacks.principal_components import PrincipalComponents as PrincipalComponents

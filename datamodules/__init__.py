@@ -11,6 +11,9 @@ from lightning_vi.datamodules.scaling import Divide as Divide
 from lightning_vi.datamodules.scaling import Scaling as Scaling
 from lightning_vi.datamodules.scaling import Standardise as Standardise
 from lightning_vi.datamodules.scaling import UnitInterval as UnitInterval
+from lightning_vi.datamodules.shifted import Noisy as Noisy
+from lightning_vi.datamodules.shifted import Rotated as Rotated
+from lightning_vi.datamodules.shifted import Shifted as Shifted
 from lightning_vi.datamodules.transforms import Dequantisation as Dequantisation
 from lightning_vi.datamodules.transforms import FixedBinarisation as FixedBinarisation
 from lightning_vi.datamodules.transforms import StochasticBinarisation as StochasticBinarisation

@@ -233,6 +233,13 @@ class CommandLine(LightningCLI):
             default=None,
             help="How often last.ckpt is written inside an epoch: '100 steps' or, as in trainer.yaml, '5 minutes'.",
         )
+        for command in ("fit", "test"):
+            self._parser(command).add_argument(
+                "--ood",
+                type=LightningDataModule | None,
+                default=None,
+                help="A second datamodule, whose test split the test counts as out-of-distribution.",
+            )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Name the run, and link the model's shapes to the datamodule's."""
@@ -317,8 +324,8 @@ class CommandLine(LightningCLI):
 
     def fit(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
         """See `Session.fit`."""
-        options = self.config["fit"]
-        Session(self.trainer, model, datamodule).fit(ckpt_path, options["weights"], options["test_checkpoint"])
+        options, ood = self.config["fit"], self.config_init["fit"]["ood"]
+        Session(self.trainer, model, datamodule, ood).fit(ckpt_path, options["weights"], options["test_checkpoint"])
 
     def validate(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
         """See `Session.validate`."""
@@ -326,7 +333,7 @@ class CommandLine(LightningCLI):
 
     def test(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
         """See `Session.test`."""
-        Session(self.trainer, model, datamodule).test(ckpt_path)
+        Session(self.trainer, model, datamodule, self.config_init["test"]["ood"]).test(ckpt_path)
 
     def predict(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
         """See `Session.predict`."""

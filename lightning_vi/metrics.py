@@ -7,8 +7,10 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric, MeanSquaredError
 from torchmetrics.classification import BinaryAccuracy, MulticlassAccuracy, MulticlassCalibrationError
 
+from lightning_vi.confidences import Confidences
 from lightning_vi.errors import UserError
 from lightning_vi.functional.scores import brier_score
+from lightning_vi.interval_coverage import IntervalCoverage
 from lightning_vi.likelihoods import Bernoulli, Categorical, Gaussian, HeteroscedasticGaussian, Likelihood
 from lightning_vi.predictive import Predictive
 
@@ -39,7 +41,8 @@ class ClassificationScores(Scores):
     """Scores of class probabilities.
 
     ``error``: share of wrong classes, in percent. ``nll``: nats per example. ``ece``: expected calibration error, 15
-    bins, in [0, 1]. ``brier``: squared error of the probability vector, summed over classes, in [0, 2].
+    bins, in [0, 1]. ``brier``: squared error of the probability vector, summed over classes, in [0, 2]. Those of
+    :class:`Confidences`: ``ece_adaptive`` and ``aurc``.
 
     Args:
         classes: Number of classes K.
@@ -54,6 +57,7 @@ class ClassificationScores(Scores):
         super().__init__()
         self.accuracy = MulticlassAccuracy(classes, average="micro", validate_args=False)
         self.calibration = MulticlassCalibrationError(classes, n_bins=15, validate_args=False)
+        self.confidences = Confidences()
         self.nll = MeanMetric()
         self.brier = MeanMetric()
 
@@ -63,6 +67,7 @@ class ClassificationScores(Scores):
         probabilities = predictive.probabilities
         self.accuracy.update(probabilities, targets)
         self.calibration.update(probabilities, targets)
+        self.confidences.update(probabilities, targets)
         self.brier.update(brier_score(probabilities, targets))
 
     def compute(self) -> dict[str, Tensor]:
@@ -72,16 +77,24 @@ class ClassificationScores(Scores):
             "nll": self.nll.compute(),
             "ece": self.calibration.compute(),
             "brier": self.brier.compute(),
+            **self.confidences.compute(),
         }
 
     def reset(self) -> None:
         """See :meth:`Scores.reset`."""
-        for metric in (self.accuracy, self.calibration, self.nll, self.brier):
+        for metric in (self.accuracy, self.calibration, self.confidences, self.nll, self.brier):
             metric.reset()
 
 
 class RegressionScores(Scores):
-    """Scores of vector targets: ``rmse`` of the predictive mean, over all dimensions; ``nll`` in nats per example."""
+    """Scores of vector targets.
+
+    ``rmse`` of the predictive mean, over all dimensions; ``nll`` in nats per example; ``crps`` in units of the target,
+    the mean over all dimensions; and the coverages of :class:`IntervalCoverage`.
+
+    References:
+        Gneiting and Raftery (2007), Strictly Proper Scoring Rules, Prediction, and Estimation.
+    """
 
     headline = "rmse"
 
@@ -89,20 +102,29 @@ class RegressionScores(Scores):
         super().__init__()
         self.rmse = MeanSquaredError(squared=False)
         self.nll = MeanMetric()
+        self.crps = MeanMetric()
+        self.coverage = IntervalCoverage()
 
     def update(self, predictive: Predictive, targets: Tensor) -> None:
         """See :meth:`Scores.update`; targets (B, D)."""
         self.nll.update(predictive.nll(targets))  # first, since it refuses targets that do not fit
         self.rmse.update(predictive.mean.contiguous(), targets)
+        self.crps.update(predictive.crps(targets))
+        self.coverage.update(predictive.cdf(targets))
 
     def compute(self) -> dict[str, Tensor]:
         """See :meth:`Scores.compute`."""
-        return {"rmse": self.rmse.compute(), "nll": self.nll.compute()}
+        return {
+            "rmse": self.rmse.compute(),
+            "nll": self.nll.compute(),
+            "crps": self.crps.compute(),
+            **self.coverage.compute(),
+        }
 
     def reset(self) -> None:
         """See :meth:`Scores.reset`."""
-        self.rmse.reset()
-        self.nll.reset()
+        for metric in (self.rmse, self.nll, self.crps, self.coverage):
+            metric.reset()
 
 
 class BinaryScores(Scores):

@@ -20,6 +20,7 @@ from torch.distributions import Categorical, Distribution, Independent, Normal
 
 from lightning_vi.bayesian import BayesianModule
 from lightning_vi.errors import UserError
+from lightning_vi.functional.crps import gaussian_mixture_crps
 from lightning_vi.likelihoods import Likelihood
 
 
@@ -103,6 +104,22 @@ class Predictive:
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)
         return 0.5 * (low + high)
 
+    def cdf(self, targets: Tensor) -> Tensor:
+        """F(y | x, D) of each dimension of a Gaussian target, shape (B, D); targets (B, D).
+
+        Of a calibrated predictive distribution these levels are uniform on [0, 1] (probability integral transform).
+        """
+        normal = self._normal()
+        self.likelihood.require_fit(self.outputs, targets, normal.mean.shape[1:])
+        levels: Tensor = normal.cdf(targets)
+        return levels.mean(dim=0)
+
+    def crps(self, targets: Tensor) -> Tensor:
+        """CRPS of each dimension of a Gaussian target, shape (B, D), in its units; targets (B, D)."""
+        normal = self._normal()
+        self.likelihood.require_fit(self.outputs, targets, normal.mean.shape[1:])
+        return gaussian_mixture_crps(normal.mean, normal.stddev, targets)
+
     def _categorical(self) -> Categorical:
         if not isinstance(self.conditional, Categorical):
             raise UserError(f"{type(self.likelihood).__name__} has no class probabilities; use mean and variance.")
@@ -111,7 +128,8 @@ class Predictive:
     def _normal(self) -> Normal:
         if isinstance(self.conditional, Independent) and isinstance(self.conditional.base_dist, Normal):
             return self.conditional.base_dist
-        raise UserError(f"{type(self.likelihood).__name__} has no quantiles; they need a Gaussian likelihood.")
+        name = type(self.likelihood).__name__
+        raise UserError(f"{name} has no quantiles, cdf or CRPS; they need a Gaussian likelihood.")
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
-from lightning_vi import checkpoints, origin, run_folders, run_results, summary
+from lightning_vi import checkpoints, origin, out_of_distribution, run_folders, run_results, summary
 from lightning_vi.callbacks import LearningCurves, metrics_file
 from lightning_vi.errors import UserError
 from lightning_vi.modules.finite_steps import FiniteSteps
@@ -26,11 +26,24 @@ TRAINING_ONLY = ("optimizer", "lr_scheduler")
 class Session:
     """One command's work, from the checkpoint that it starts from to the table of results.
 
+    Args:
+        trainer: Trains and tests.
+        model: The model.
+        datamodule: Its data.
+        ood: Data whose test split the final test counts as out-of-distribution; None for no such scores.
+
     Raises:
-        UserError: if the trainer would keep weights in 16 bits, or start more processes than there are cores.
+        UserError: if the trainer would keep weights in 16 bits, or start more processes than there are cores, or if the
+            model cannot be tested against the out-of-distribution data.
     """
 
-    def __init__(self, trainer: Trainer, model: LightningModule, datamodule: LightningDataModule) -> None:
+    def __init__(
+        self,
+        trainer: Trainer,
+        model: LightningModule,
+        datamodule: LightningDataModule,
+        ood: LightningDataModule | None = None,
+    ) -> None:
         if trainer.precision in ("16-true", "bf16-true"):
             raise UserError(
                 f"trainer.precision (={trainer.precision}) keeps the weights in 16 bits, too few for the small sigma "
@@ -43,7 +56,9 @@ class Session:
                 f"trainer.devices (={trainer.num_devices}) must not exceed the machine's processor cores (={cores}): "
                 "each device is a process."
             )
-        self.trainer, self.model, self.datamodule = trainer, model, datamodule
+        if ood is not None:
+            out_of_distribution.require_detectable(trainer, model, ood)
+        self.trainer, self.model, self.datamodule, self.ood = trainer, model, datamodule, ood
 
     def fit(self, ckpt_path: str | None, weights: str | None, test_checkpoint: Literal["last", "best", "none"]) -> None:
         """Train, then test the chosen checkpoint and show its scores.
@@ -139,9 +154,9 @@ class Session:
             self._show(self._scores(self.trainer.validate, path), path)
 
     def test(self, ckpt_path: str | None) -> None:
-        """Show a checkpoint's scores on the test split."""
+        """Show a checkpoint's scores on the test split, and against the out-of-distribution data."""
         with self.evaluating(ckpt_path, "test") as path:
-            self._show(self._scores(self.trainer.test, path), path)
+            self._show({**self._scores(self.trainer.test, path), **self._detection()}, path)
 
     def predict(self, ckpt_path: str | None) -> None:
         """Predict from a checkpoint; a callback writes the predictions."""
@@ -179,7 +194,16 @@ class Session:
             if self._has(split):
                 scores |= self._scores(evaluate, path)
                 noted |= {name: float(value) for name, value in self.trainer.callback_metrics.items()}
+                if split == "test":
+                    detection = self._detection()
+                    scores, noted = scores | detection, noted | detection
         return scores, noted
+
+    def _detection(self) -> dict[str, float]:
+        """Scores against the out-of-distribution data, if there are any, of the weights that have just been tested."""
+        if self.ood is None:
+            return {}
+        return out_of_distribution.detection_scores(self.trainer, self.model, self.datamodule, self.ood)
 
     def _has(self, split: str) -> bool:
         if split == "val" and self.trainer.limit_val_batches == 0:

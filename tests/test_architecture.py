@@ -15,7 +15,8 @@ FLOORS = [
     {"reparameterisation", "bayesian", "encoder_decoder", "deterministic_model", "latent_model", "generator_model"},
     {"estimators", "objectives", "predictive", "pruning", "bounds", "marginal", "codes"}
     | {"latent_space", "latent_paths", "latent_pictures"},
-    {"metrics", "latent_scores", "image_report", "feature_scores", "image_scores", "modules"},
+    {"metrics", "latent_scores", "image_report", "feature_scores", "image_scores", "modules"}
+    | {"confidences", "interval_coverage", "detection"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 FILES = sorted(

@@ -17,6 +17,7 @@ TABLES = [name for name in named_configs.packaged() if name.startswith("table1")
 ROWS = [name for name in named_configs.packaged() if name.startswith("table1/")]
 CONFIGS = sorted(set(named_configs.packaged()) - OVERLAYS - {named_configs.DEFAULTS} - {*TABLES, *ROWS})
 WITHOUT_VALIDATION = {"vae_mnist.yaml", "vae2_mnist.yaml", "iwae_mnist.yaml"}
+WITHOUT_REJECTION = {"bbb_pruning_mnist.yaml", "mnist_classifier.yaml"}
 ON_MNIST = [name for name in CONFIGS if "mnist" in name]
 SHORT = [
     "--trainer.accelerator=cpu",
@@ -29,7 +30,7 @@ SHORT = [
 
 
 def few_draws(config: str) -> list[str]:
-    if config.startswith("ensemble"):
+    if config == "ensemble_digits.yaml":
         return ["--model.mean_field.draws=2", "--model.mean_field.val_draws=2"]
     return ["--model.draws=2", "--model.val_draws=2"] if config.startswith(("bbb", "vae", "iwae")) else []
 
@@ -59,8 +60,10 @@ def expected_figures(config: str) -> set[str]:
         figures |= {"latent_traversals"} if "interpolations" in figures and not config.startswith("ae") else set()
         return figures
     figures |= {"signal_to_noise"} if config.startswith("bbb") else set()
-    figures |= {"predictive_bands"} if "regression" in config else {"reliability_diagram", "uncertain_images"}
-    return figures
+    if "regression" in config:
+        return figures | {"predictive_bands", "pit_histogram"}
+    figures |= {"reliability_diagram", "uncertain_images"}
+    return figures if config in WITHOUT_REJECTION else figures | {"accuracy_rejection"}
 
 
 def run(config: str, *args: str) -> Path:

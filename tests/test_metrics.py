@@ -6,6 +6,8 @@ from torch import Tensor
 from torch.distributions import Distribution, Poisson
 
 from lightning_vi.errors import UserError
+from lightning_vi.functional.calibration import adaptive_calibration_error
+from lightning_vi.functional.selective import area_under_risk_coverage
 from lightning_vi.likelihoods import Categorical, Gaussian, HeteroscedasticGaussian, Likelihood
 from lightning_vi.metrics import ClassificationScores, RegressionScores, scores_for
 from lightning_vi.predictive import Predictive
@@ -31,6 +33,9 @@ def test_classification_scores_against_other_libraries() -> None:
     assert result["nll"] == pytest.approx(log_loss(y, p, labels=range(4)), rel=1e-5)
     assert result["brier"] == pytest.approx(((p - np.eye(4)[y]) ** 2).sum(1).mean(), rel=1e-5)
     assert result["ece"] == pytest.approx(independent_ece(p, y), rel=1e-4)
+    confidence, hit = torch.from_numpy(p.max(1)), torch.from_numpy(p.argmax(1) == y)
+    assert result["ece_adaptive"] == pytest.approx(float(adaptive_calibration_error(confidence, hit)), rel=1e-4)
+    assert result["aurc"] == pytest.approx(float(area_under_risk_coverage(confidence, hit)), rel=1e-4)
 
     scores.reset()
     scores.update(Predictive(Categorical(), outputs[:, :1]), outputs[:, :1].softmax(-1).mean(0).argmax(1))
@@ -50,6 +55,11 @@ def test_regression_scores(likelihood: Likelihood) -> None:
         root_mean_squared_error(targets.flatten().numpy(), predictive.mean.flatten().numpy()), rel=1e-5
     )
     torch.testing.assert_close(result["nll"], predictive.nll(targets).mean())
+    torch.testing.assert_close(result["crps"], predictive.crps(targets).mean())
+    for percent in (50, 90, 95):
+        low, high = predictive.quantiles([0.5 - percent / 200, 0.5 + percent / 200])
+        inside = ((low <= targets) & (targets <= high)).float().mean()
+        assert float(result[f"coverage_{percent}"]) == pytest.approx(100 * float(inside))
 
 
 def test_the_likelihood_decides() -> None:

@@ -107,6 +107,12 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     f"{TEST} --ckpt_path=newer.ckpt": (f"newer.ckpt has the checkpoint format {FORMAT + 1}", "Use the version"),
     f"{TEST} --ckpt_path=run.ckpt --model=PointEstimate": ("run.ckpt does not fit", "Give the config.yaml"),
     f"{TEST}": ("test needs --ckpt_path last, best or a file",),
+    # out-of-distribution data
+    f"{TEST} --ckpt_path=run.ckpt --ood=Curve": ("--ood Curve: its inputs have the shape (1,)", "(1, 8, 8)"),
+    f"{FIT} --ood=MNIST --ood.root=nowhere": ("nowhere/MNIST/raw", "Put them there"),
+    f"{TEST} --ckpt_path=run.ckpt --ood=Digit": ("ood: there is no class 'Digit'", "Did you mean 'Digits'?"),
+    f"{TEST} --ckpt_path=run.ckpt --ood=Rotated --ood.data=Curve": ("Rotated: data (=Curve) must be images",),
+    "fit --config=bbb_regression.yaml --ood=Curve": ("--ood", "BayesByBackprop predicts no classes"),
     # other commands
     f"{PRUNE} --ckpt_path=run.ckpt --draws=0": ("--draws (=0)", "must be at least 1"),
     f"{PRUNE} --ckpt_path=run.ckpt --fractions=[1.5]": ("1.5", "must lie in [0, 1)"),

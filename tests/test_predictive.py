@@ -56,6 +56,25 @@ def test_quantiles_of_the_mixture() -> None:
         assert math.isclose(float(quantile), truth, rel_tol=1e-6)
 
 
+def test_levels_are_those_of_the_mixtures_distribution_function() -> None:
+    means, targets = torch.tensor([-1.0, 0.5, 4.0]).double(), torch.tensor([[-0.7], [2.0]]).double()
+    predictive = Predictive(Gaussian(0.5), means.view(3, 1, 1).expand(3, 2, 1))
+    expected = [[stats.norm.cdf(y, loc=means.numpy(), scale=0.5).mean()] for y in targets.flatten().tolist()]
+    torch.testing.assert_close(predictive.cdf(targets), torch.tensor(expected, dtype=torch.float64))
+    levels = torch.tensor([0.05, 0.5, 0.9]).double()
+    for level, quantile in zip(levels, predictive.quantiles(levels.tolist()), strict=True):
+        torch.testing.assert_close(predictive.cdf(quantile), level.expand(2, 1), rtol=1e-6, atol=0)
+
+
+def test_crps_is_the_integral_over_the_distribution_function() -> None:
+    outputs, targets = torch.tensor([[[1.0, -0.5]], [[3.0, 0.2]]]).double(), torch.tensor([[1.7]]).double()
+    predictive = Predictive(HeteroscedasticGaussian(), outputs)
+    grid = torch.linspace(-20, 30, 500_001).double()
+    levels = Predictive(HeteroscedasticGaussian(), outputs.expand(2, len(grid), 2)).cdf(grid.unsqueeze(1)).squeeze(1)
+    square = (levels - (grid >= targets.squeeze()).double()).square()
+    torch.testing.assert_close(predictive.crps(targets).squeeze(), torch.trapezoid(square, grid), rtol=1e-4, atol=0)
+
+
 def test_nll_of_a_density_mixture() -> None:
     predictive = Predictive(Gaussian(0.5), torch.tensor([-1.0, 0.5]).double().view(2, 1, 1))
     truth = -math.log(stats.norm.pdf(0.2, loc=[-1.0, 0.5], scale=0.5).mean())
@@ -67,6 +86,9 @@ def test_wrong_questions() -> None:
         _ = Predictive(Gaussian(), torch.zeros(1, 1, 1)).entropy
     with pytest.raises(UserError, match="Categorical has no quantiles"):
         Predictive(Categorical(), OUTPUTS).quantiles([0.5])
+    for score in (Predictive.cdf, Predictive.crps):
+        with pytest.raises(UserError, match=r"targets of shape \(4,\) do not fit"):
+            score(Predictive(Gaussian(), torch.zeros(2, 4, 1)), torch.zeros(4))
 
 
 def test_one_draw_serves_all_batches() -> None:

@@ -116,7 +116,7 @@ def test_with_nothing_removed_it_is_a_test(precision: str) -> None:
     with (RUNS / "version_2" / "metrics.csv").open() as file:
         (metrics,) = csv.DictReader(file)
     tested = {name.removeprefix("test/"): float(value) for name, value in metrics.items() if name.startswith("test/")}
-    assert set(tested) == {"error", "nll", "ece", "brier", "error_mean"}
+    assert set(tested) == {"error", "nll", "ece", "ece_adaptive", "brier", "aurc", "error_mean"}
     assert {name: row[name] for name in tested} == {name: f"{value:.6g}" for name, value in tested.items()}
 
 

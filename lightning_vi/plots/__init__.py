@@ -14,6 +14,9 @@ from lightning_vi.plots.latent_manifold import manifold_grid as manifold_grid
 from lightning_vi.plots.latent_tiles import image_rows as image_rows
 from lightning_vi.plots.latent_usage import usage_bars as usage_bars
 from lightning_vi.plots.learned_map import learned_map as learned_map
+from lightning_vi.plots.pit import pit_histogram as pit_histogram
 from lightning_vi.plots.pruning import pruning_curve as pruning_curve
+from lightning_vi.plots.rejection import accuracy_rejection as accuracy_rejection
 from lightning_vi.plots.reliability import reliability_diagram as reliability_diagram
+from lightning_vi.plots.shift import shift_curves as shift_curves
 from lightning_vi.plots.weights import signal_to_noise as signal_to_noise

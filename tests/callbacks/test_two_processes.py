@@ -11,7 +11,13 @@ import torch
 from lightning.pytorch import Trainer
 from matplotlib.image import imread
 
-from lightning_vi.callbacks import LearningCurves, PredictionWriter, ReliabilityDiagram, UncertainImages
+from lightning_vi.callbacks import (
+    AccuracyRejection,
+    LearningCurves,
+    PredictionWriter,
+    ReliabilityDiagram,
+    UncertainImages,
+)
 from lightning_vi.datamodules import Digits
 from lightning_vi.modules import BayesByBackprop
 from lightning_vi.networks import MLP
@@ -27,7 +33,13 @@ def run(folder: Path, devices: int, **settings: Any) -> None:
         max_epochs=1,
         logger=False,
         default_root_dir=folder,
-        callbacks=[LearningCurves(), PredictionWriter(), ReliabilityDiagram(), UncertainImages()],
+        callbacks=[
+            AccuracyRejection(),
+            LearningCurves(),
+            PredictionWriter(),
+            ReliabilityDiagram(),
+            UncertainImages(),
+        ],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -47,7 +59,7 @@ def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
     assert lines[0][0] == lines[1][0]
     tables = [np.genfromtxt(rows, delimiter=",", skip_header=1) for rows in lines]
     np.testing.assert_allclose(tables[1], tables[0], rtol=1e-3, atol=1e-6)
-    for name in ("reliability_diagram", "uncertain_images"):
+    for name in ("reliability_diagram", "uncertain_images", "accuracy_rejection"):
         pictures = [imread(folder / "figures" / f"{name}.png") for folder in (one, two)]
         np.testing.assert_allclose(pictures[1], pictures[0], atol=0.01)
     assert (two / "figures" / "learning_curves.png").is_file()

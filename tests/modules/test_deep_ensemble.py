@@ -25,6 +25,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 NET = partial(MLP, hidden=[8])
 SGD = partial(torch.optim.SGD, lr=0.1)
+CLASSIFIED = {f"test/{name}" for name in ("error", "error_members", "nll", "ece", "ece_adaptive", "brier", "aurc")}
 
 
 def data(size: int = 23) -> TensorDataset:
@@ -107,7 +108,7 @@ def test_the_members_error_is_the_mean_of_theirs() -> None:
     x, y = data().tensors
     (test,) = trainer().test(module, loader, verbose=False)
     (val,) = trainer().validate(module, loader, verbose=False)
-    assert set(test) == {"test/error", "test/error_members", "test/nll", "test/ece", "test/brier"}
+    assert set(test) == CLASSIFIED
     wrong = module.outputs(x).squeeze(1).argmax(-1) != y
     assert test["test/error_members"] == pytest.approx(100 * float(wrong.float().mean()))
     assert val["val/error_members"] == test["test/error_members"]
@@ -126,7 +127,8 @@ def test_a_regressor_shares_its_noise() -> None:
     trainer().fit(module, loader)
     torch.testing.assert_close(noise.log_sigma.detach(), start - 1e-3 * gradient)
     (test,) = trainer().test(module, loader, verbose=False)
-    assert set(test) == {"test/rmse", "test/rmse_members", "test/nll"}
+    names = {"rmse", "rmse_members", "nll", "crps", "coverage_50", "coverage_90", "coverage_95"}
+    assert set(test) == {f"test/{name}" for name in names}
     squares = (module.outputs(x).detach() - y).square().mean()
     assert test["test/rmse_members"] == pytest.approx(float(squares.sqrt()))
     assert test["test/rmse"] < test["test/rmse_members"]
@@ -253,7 +255,7 @@ def test_members_scores_are_noted_and_not_logged(mean_field: MeanField | None) -
     options: dict[str, Any] = {"members": 2, "own_orders": True, "mean_field": mean_field}
     module, digits, run = DeepEnsemble(NET, (1, 8, 8), 10, **options).eval(), Digits(), trainer()
     (logged,) = run.test(module, datamodule=digits, verbose=False)
-    assert set(logged) == {"test/error", "test/error_members", "test/nll", "test/ece", "test/brier"}
+    assert set(logged) == CLASSIFIED
     inputs, targets = next(iter(digits.test_dataloader()))
     for number, each in enumerate(module.single_predictives(inputs, module.predictive(inputs))):
         error = 100 * float((each.probabilities.argmax(-1) != targets).float().mean())

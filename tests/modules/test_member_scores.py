@@ -18,7 +18,8 @@ def test_each_members_scores_are_its_own() -> None:
         parts = [[Predictive(p.likelihood, p.outputs[:, batch]) for p in each] for each in (own, at_mean)]
         scores.update(parts[0], parts[1], targets[batch])
     values = scores.compute()
-    assert set(values) == {f"{name}/{k}" for name in ("error", "nll", "ece", "brier", "error_mean") for k in (0, 1)}
+    names = ("error", "nll", "ece", "ece_adaptive", "brier", "aurc", "error_mean")
+    assert set(values) == {f"{name}/{k}" for name in names for k in (0, 1)}
     for number, (predictive, mean) in enumerate(zip(own, at_mean, strict=True)):
         for name, each in (("error", predictive), ("error_mean", mean)):
             wrong = (each.outputs[0].argmax(-1) != targets).float().mean()
@@ -34,5 +35,6 @@ def test_point_estimates_have_no_posterior_mean() -> None:
     x = torch.zeros(4, 1)
     scores.update([Predictive(Gaussian(0.1), x.unsqueeze(0) + k) for k in (1, 2)], (), x)
     values = scores.compute()
-    assert set(values) == {"rmse/0", "rmse/1", "nll/0", "nll/1"}
+    names = ("rmse", "nll", "crps", "coverage_50", "coverage_90", "coverage_95")
+    assert set(values) == {f"{name}/{k}" for name in names for k in (0, 1)}
     assert (float(values["rmse/0"]), float(values["rmse/1"])) == (1.0, 2.0)

@@ -77,7 +77,8 @@ def test_validation_and_test_score_the_same_quantities() -> None:
     assert {key.removeprefix("val/"): value for key, value in val.items()} == {
         key.removeprefix("test/"): value for key, value in test.items()
     }
-    assert set(test) == {"test/error", "test/error_mean", "test/nll", "test/ece", "test/brier"}
+    names = {"error", "error_mean", "nll", "ece", "ece_adaptive", "brier", "aurc"}
+    assert set(test) == {f"test/{name}" for name in names}
     x, y = data().tensors
     error = (module.predictive(x).probabilities.argmax(1) != y).float().mean()
     assert test["test/error"] == pytest.approx(100 * float(error))
@@ -121,7 +122,8 @@ def test_a_regressor() -> None:
     loader = DataLoader(TensorDataset(x, x.square()), 10)
     run.fit(module, loader, loader)
     (test,) = run.test(module, loader, verbose=False)
-    assert set(test) == {"test/rmse", "test/rmse_mean", "test/nll"}
+    names = {"rmse", "rmse_mean", "nll", "crps", "coverage_50", "coverage_90", "coverage_95"}
+    assert set(test) == {f"test/{name}" for name in names}
     assert module.likelihood.log_sigma != math.log(0.1)  # the noise is trained with the rest
 
 

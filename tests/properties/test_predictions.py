@@ -121,6 +121,8 @@ def test_scores_are_bounded_and_know_no_order(case: tuple[Tensor, Tensor], rando
     outputs, targets = case
     scores = scored(outputs, targets)
     assert 0.0 <= scores["ece"] <= 1.0 + 1e-6
+    assert 0.0 <= scores["ece_adaptive"] <= 1.0 + 1e-6
+    assert 0.0 <= scores["aurc"] <= 1.0
     assert 0.0 <= scores["error"] <= 100.0
     assert 0.0 <= scores["brier"] <= 2.0 + 1e-6
     assert 0.0 <= scores["nll"] < math.inf
