@@ -47,7 +47,7 @@ def _bytes_per_input(network: Drawn, two: Tensor) -> int:
         network: The network.
         two: Two inputs, (2, ...): what they take more than one of them does not belong to weights.
     """
-    sizes = []
+    sizes: list[int] = []
     for inputs in (two[:1], two):
         with _Made() as made, torch.no_grad():
             network(inputs)
@@ -58,9 +58,7 @@ def _bytes_per_input(network: Drawn, two: Tensor) -> int:
 class _Made(TorchDispatchMode):
     """Adds up the bytes of all tensors that operations return, inside `torch.func.vmap` too."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.bytes = 0
+    bytes = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))

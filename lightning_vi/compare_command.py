@@ -51,7 +51,7 @@ def _rows(paths: Sequence[Path], config: str | None, draws: int | None) -> tuple
     rows: list[Row] = []
     tests: dict[str, tuple[str, list[Batch]]] = {}
     for path in paths:
-        module = load(path, SupervisedModule).to("cuda" if torch.cuda.is_available() else "cpu")
+        module = _model(path)
         file = _config_of_run(path) if config is None else named_configs.find(config)
         settings = _data_settings(file)
         key = json.dumps(settings, default=str)
@@ -65,6 +65,11 @@ def _rows(paths: Sequence[Path], config: str | None, draws: int | None) -> tuple
             rows.append(Row(_name(path), path, type(module).__name__, drawn, networks, scores))
     examples = sum(len(inputs) for inputs, _ in batches)
     return rows, f"{name}, {examples:,} test examples"
+
+
+def _model(path: Path) -> SupervisedModule:
+    module = load(path, SupervisedModule)  # type: ignore[type-abstract]  # which is not called
+    return module.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _config_of_run(path: Path) -> Path:
@@ -93,10 +98,9 @@ def _test_split(settings: object, file: Path) -> tuple[str, list[Batch]]:
         batches = [(inputs, targets) for inputs, targets in data.test_dataloader()]
     except ArgumentError as error:
         raise UserError(f"{file}: {user_errors.explain(str(error), parser)}") from error
-    except UserError:
-        raise
     except MISTAKES as error:
-        raise UserError(f"{file}: {user_errors.shorten(str(error))}") from error
+        # What a constructor raises is the cause of what jsonargparse raises.
+        raise UserError(f"{file}: {user_errors.shorten(str(error.__cause__ or error))}") from error
     if not batches:
         raise UserError(f"{file}: {type(data).__name__} has no test split.")
     return type(data).__name__, batches

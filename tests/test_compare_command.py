@@ -141,9 +141,3 @@ def test_inputs_of_another_shape(capsys: pytest.CaptureFixture[str]) -> None:
     line = refused(capsys, checkpoint("bbb_digits"), "--config=bbb_regression.yaml")
     assert "inputs (=" in line
     assert "must have the shape (B, 1, 8, 8)" in line
-
-
-def test_models_without_targets_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    vae = ["--config=vae_digits.yaml", "--trainer.accelerator=cpu", "--trainer.max_epochs=1", "--test_checkpoint=none"]
-    assert main(["fit", *vae, "--trainer.limit_train_batches=1"]) == 0
-    assert "holds a VAE, not a SupervisedModule" in refused(capsys, checkpoint("vae_digits"))

@@ -49,6 +49,8 @@ class BayesByBackprop(SupervisedModule):
     """
 
     single = "mean"
+    draws: int
+    val_draws: int
 
     def __init__(
         self,

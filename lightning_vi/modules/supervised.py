@@ -136,6 +136,7 @@ class SupervisedModule(LightningModule, ABC):
         if seed is not None and not 0 <= seed < 2**32:
             raise UserError(f"{name}: seed (={seed}) must lie in [0, 2^32).")
         require_at_least(name, 1, memory=memory)
+        assert isinstance(self.dtype, torch.dtype)
         with evaluating(self):
             networks = self.drawn(self._chosen(draws), seed)
             outputs = chunked_outputs(networks, inputs, memory, self.device, self.dtype)

@@ -33,7 +33,7 @@ def test_dropout_draws_are_those_of_test_validation_and_prediction() -> None:
     predicted = run.predict(dropout, loader)
     assert predicted is not None
     truth = dropout.predict(x)
-    torch.testing.assert_close(torch.cat([each.outputs for each in predicted], dim=1), truth.outputs)  # type: ignore[union-attr, misc]
+    torch.testing.assert_close(torch.cat([each.outputs for each in predicted], dim=1), truth.outputs)  # type: ignore[union-attr]
     assert test["test/nll"] == pytest.approx(float(truth.nll(y).mean()), rel=1e-5)
     assert val["val/nll"] == pytest.approx(test["test/nll"])
     assert float(fitted["val/nll"]) == pytest.approx(float(dropout.predict(x, draws=5).nll(y).mean()), rel=1e-5)
