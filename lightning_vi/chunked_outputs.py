@@ -49,7 +49,7 @@ def _bytes_per_input(network: Drawn, two: Tensor) -> int:
     """
     sizes: list[int] = []
     for inputs in (two[:1], two):
-        with _Made() as made, torch.no_grad():
+        with _Made() as made, torch.no_grad():  # type: ignore[no-untyped-call]  # in torch
             network(inputs)
         sizes.append(inputs.nbytes + made.bytes)
     return max(1, sizes[1] - sizes[0])

@@ -10,8 +10,13 @@ import pytest
 
 from lightning_vi.__main__ import main
 
-SHORT = ["--trainer.accelerator=cpu", "--trainer.max_epochs=2", "--model.net.hidden=[16]"]
-FEW = ["--model.draws=3", "--model.val_draws=1"]
+SHORT = [
+    "--trainer.accelerator=cpu",
+    "--trainer.max_epochs=1",
+    "--model.net.hidden=[16]",
+    "--trainer.callbacks=LastCheckpoint",
+]
+FEW = ["--model.draws=3", "--model.val_draws=1", "--model.posterior.initial_sigma=0.1"]
 
 
 @pytest.fixture(scope="module")
