@@ -5,10 +5,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
-from lightning_vi.callbacks.evaluating import evaluating
 from lightning_vi.callbacks.examples import splits_of
 from lightning_vi.callbacks.notices import Notices
 from lightning_vi.errors import require_at_least
+from lightning_vi.evaluating import evaluating
 from lightning_vi.image_scores import ImageScores, digit_scores
 from lightning_vi.latent_space import Generative, NothingToDraw, generative, prior_samples, require_images
 

@@ -6,10 +6,10 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from lightning_vi.callbacks.evaluating import evaluating
 from lightning_vi.callbacks.log_image import log_image
 from lightning_vi.callbacks.notices import Notices
 from lightning_vi.errors import UserError
+from lightning_vi.evaluating import evaluating
 from lightning_vi.latent_space import Generative, NothingToDraw, generative
 from lightning_vi.plots import learned_map
 

@@ -4,10 +4,10 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from lightning_vi.callbacks.evaluating import evaluating
 from lightning_vi.callbacks.log_image import log_image
 from lightning_vi.callbacks.notices import Notices
 from lightning_vi.errors import require_at_least
+from lightning_vi.evaluating import evaluating
 from lightning_vi.latent_space import NothingToDraw, generative, images_of, require_images
 from lightning_vi.plots import image_rows
 

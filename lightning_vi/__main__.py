@@ -20,6 +20,7 @@ COMMANDS = {
     "predict": "write a checkpoint's predictions to a file",
     "prune": "score a checkpoint against the fraction of its weights removed",
     "table": "train the rows of a table over seeds, and report them beside published figures",
+    "compare": "score checkpoints on one test split, in one table, with how uncertain they are",
     "sample": "draw what a checkpoint's model makes of its prior: samples, manifold, traversals, interpolations",
 }
 
@@ -66,6 +67,11 @@ def _dispatch(arguments: list[str]) -> int:
             from lightning_vi import sample_command
 
             sample_command.run(arguments[1:])
+            return 0
+        if command == "compare":
+            from lightning_vi import compare_command
+
+            compare_command.run(arguments[1:])
             return 0
         from lightning_vi import cli
 

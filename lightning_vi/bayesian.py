@@ -210,7 +210,7 @@ class BayesianModule(nn.Module):
         Returns:
             Shape (S, B, ...).
         """
-        at_once = self._at_once(count, inputs.device)
+        at_once = self.at_once(count, inputs.device)
         if at_once == 1:
             return torch.stack([self(inputs, weights) for weights in draws])
         remaining, results = iter(draws), []
@@ -219,8 +219,8 @@ class BayesianModule(nn.Module):
             results.append(self._side_by_side(lambda weights: self(inputs, weights), stacked))
         return torch.cat(results)
 
-    def _at_once(self, count: int, device: torch.device) -> int:
-        """How many draws run side by side.
+    def at_once(self, count: int, device: torch.device) -> int:
+        """How many of some draws run side by side on a device.
 
         Stacked products save calls, and on a GPU fill what one of them leaves idle; on a processor they are slower
         than products one after another, so that they pay only where calls are most of the time. Layers that write

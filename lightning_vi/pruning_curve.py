@@ -74,7 +74,7 @@ class _PruningTest(LightningModule):  # private, so that the command line does n
         for kept, drawn, at_mean in zip(self.kept, self.drawn, self.at_mean, strict=True):
             with keeping(self.model.model, kept):
                 _update(drawn, self.model.predictive(inputs, self.draws), targets)
-                _update(at_mean, self.model.predictive_at_mean(inputs), targets)
+                _update(at_mean, self.model.predictive(inputs, "mean"), targets)
 
     def on_test_epoch_end(self) -> None:
         rows = zip(self.counts, self.drawn, self.at_mean, strict=True)

@@ -205,8 +205,8 @@ def test_many_draws_of_a_small_network_run_side_by_side(count: int, side_by_side
 )
 def test_networks_whose_draws_run_one_after_another(net: nn.Module) -> None:
     model = BayesianModule(net)
-    assert model._at_once(10, torch.device("cpu")) == 1
-    assert model._at_once(10, torch.device("cuda")) == (10 if isinstance(net, nn.Linear) else 1)
+    assert model.at_once(10, torch.device("cpu")) == 1
+    assert model.at_once(10, torch.device("cuda")) == (10 if isinstance(net, nn.Linear) else 1)
 
 
 @pytest.mark.parametrize("compiled", [False, True])

@@ -23,6 +23,7 @@ FIT = "fit --config=bbb_digits.yaml --trainer.accelerator=cpu"
 VAE = "fit --config=vae_digits.yaml --trainer.accelerator=cpu"
 GAN = "fit --config=gan_digits.yaml --trainer.accelerator=cpu"
 ENSEMBLE = "fit --config=ensemble_digits.yaml --trainer.accelerator=cpu"
+DROPOUT = "fit --config=mc_dropout_digits.yaml --trainer.accelerator=cpu"
 PRUNE = "prune --config=bbb_digits.yaml --trainer.accelerator=cpu --model.net.hidden=[8]"
 TEST = "test --config=bbb_digits.yaml --trainer.accelerator=cpu --model.net.hidden=[8]"
 
@@ -48,6 +49,8 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     f"{FIT} --model.net=torch.nn.Linear": ("Linear: its arguments do not fit",),
     f"{FIT} --model.target_size=4": ("model.target_size (=4)", "that of the data, 10", "Leave it out"),
     f"{FIT} --model.input_shape=[3]": ("model.input_shape (=(3,))", "that of the data, (1, 8, 8)", "Leave it out"),
+    f"{DROPOUT} --model.net.dropout=0": ("Monte Carlo dropout: MLP has no layer Dropout", "leave the draws out"),
+    f"{DROPOUT} --model.dropout_draws=0": ("PointEstimate: dropout_draws (=0)", "must be at least 1"),
     f"{FIT} --model.val_draws=0": ("BayesByBackprop: val_draws (=0)", "must be at least 1"),
     f"{FIT} --model.optimizer.betas=[2,3]": ("Adam: Invalid beta parameter", "2.0"),
     f"{FIT} --model.weighting=Geometric --model.weighting.batches=3": (

@@ -1,12 +1,9 @@
 """Bayes by Backprop: stochastic gradient descent on the negative evidence lower bound of a network's weights."""
 
-from collections.abc import Iterable
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Literal
 
-import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from lightning.pytorch.trainer.states import TrainerFn
-from torch import Tensor
 from torch.optim import Adam
 
 from lightning_vi.bayesian import BayesianModule
@@ -14,11 +11,11 @@ from lightning_vi.errors import require_at_least
 from lightning_vi.estimators import Estimator, WeightSampling
 from lightning_vi.likelihoods import Categorical, Likelihood
 from lightning_vi.modules.compilation import compile_where_it_pays
-from lightning_vi.modules.supervised import SPLITS, Batch, SupervisedModule, build_network
+from lightning_vi.modules.supervised import Batch, SupervisedModule, build_network
 from lightning_vi.networks import Network
 from lightning_vi.objectives import Epoch, Objective, negative_elbo
 from lightning_vi.posteriors import FactorisedGaussian, SoftplusVariance
-from lightning_vi.predictive import Predictive, sampled_outputs
+from lightning_vi.predictive import Drawn, Draws, drawn_networks
 from lightning_vi.priors import Gaussian, Prior
 from lightning_vi.weighting import Uniform, Weighting
 
@@ -52,6 +49,8 @@ class BayesByBackprop(SupervisedModule):
     """
 
     single = "mean"
+    draws: int
+    val_draws: int
 
     def __init__(
         self,
@@ -110,20 +109,11 @@ class BayesByBackprop(SupervisedModule):
         share = epoch.share(self.weighting, batch_idx)
         return negative_elbo(estimate, self.likelihood, targets, share, epoch)
 
-    def predictive(self, inputs: Tensor, draws: int | None = None) -> Predictive:
-        """p(y | x, D), averaged over weight draws; by default as many as the test takes."""
-        return Predictive(self.likelihood, sampled_outputs(self.model, inputs, self.draws if draws is None else draws))
+    @property
+    def can_draw(self) -> bool:
+        """See :meth:`SupervisedModule.can_draw`."""
+        return True
 
-    @torch.no_grad()
-    def predictive_at_mean(self, inputs: Tensor) -> Predictive:
-        """p(y | x) of the single network at the posterior mean."""
-        return Predictive(self.likelihood, self.model(inputs, self.model.mean()).unsqueeze(0))
-
-    def single_predictives(self, inputs: Tensor, predictive: Predictive) -> Iterable[Predictive]:
-        """See :meth:`predictive_at_mean`."""
-        yield self.predictive_at_mean(inputs)
-
-    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
-        """Score a batch of the validation split; during training, where it recurs, with fewer draws."""
-        draws = self.val_draws if self.trainer.state.fn == TrainerFn.FITTING else self.draws
-        return self._score(SPLITS[dataloader_idx], batch, self.predictive(batch[0], draws))
+    def drawn(self, draws: Draws, seed: int | None = None) -> Iterator[Drawn]:
+        """See :meth:`SupervisedModule.drawn`."""
+        return drawn_networks(self.model, draws, seed)

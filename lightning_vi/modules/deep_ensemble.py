@@ -5,13 +5,13 @@ r"""Deep ensembles: K networks of one architecture, from different initial weigh
 where member k is a point estimate, or with a `MeanField` a posterior q_k(W) that minimises its own negative ELBO.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.optim import SGD
 
@@ -25,7 +25,7 @@ from lightning_vi.networks import Network, StackedNetworks
 from lightning_vi.noise import NoiseStream
 from lightning_vi.objectives import Epoch, Objective, expected_nll
 from lightning_vi.posteriors import FactorisedGaussian, SoftplusVariance
-from lightning_vi.predictive import Predictive
+from lightning_vi.predictive import Drawn, Draws, Predictive
 from lightning_vi.priors import Gaussian, Prior
 from lightning_vi.weighting import Uniform, Weighting
 
@@ -126,6 +126,7 @@ class DeepEnsemble(SupervisedModule):
         self.networks: StackedNetworks | BayesianModule = stacked
         if mean_field is not None:
             self.networks = BayesianModule(stacked, mean_field.prior, mean_field.posterior, seed=seeds[0])
+            self.draws, self.val_draws = mean_field.draws, mean_field.val_draws
         self.seeds = seeds  # of the members' weight noise; no tensor, which a GPU would have to be asked for
         self.member_scores = nn.ModuleDict(
             {split: MemberScores(likelihood, target_size, members, mean_field is not None) for split in SPLITS}
@@ -175,7 +176,7 @@ class DeepEnsemble(SupervisedModule):
         inputs, targets = batch
         kl = inputs.new_zeros(())
         if self.mean_field is not None and isinstance(self.networks, BayesianModule):
-            draw = self.networks.draw(self._epsilon(self.networks, self.networks.noise))
+            draw = self.networks.draw(self._epsilon(self.networks, self.networks.noise, self.seeds))
             outputs = self.networks(inputs, draw.weights)
             share = epoch.share(self.mean_field.weighting, batch_idx)
             kl = draw.kl * (share * epoch.scale / epoch.examples / self.members)
@@ -194,25 +195,36 @@ class DeepEnsemble(SupervisedModule):
         """For point estimates the loss alone."""
         return {"loss": loss, "nll": nll} if self.mean_field is None else super().training_figures(loss, nll, kl)
 
-    @torch.no_grad()
-    def predictive(self, inputs: Tensor, draws: int | None = None) -> Predictive:
-        """p(y | x), averaged over members; and over weight draws of each, by default as many as the test takes."""
-        return Predictive(self.likelihood, self.outputs(inputs, draws).flatten(0, 1))
+    @property
+    def can_draw(self) -> bool:
+        """See :meth:`SupervisedModule.can_draw`."""
+        return self.mean_field is not None
 
-    def outputs(self, inputs: Tensor, draws: int | None = None) -> Tensor:
+    def drawn(self, draws: Draws, seed: int | None = None) -> Iterator[Drawn]:
+        """See :meth:`SupervisedModule.drawn`; all members together, member k by the seed s + k if one is given."""
+        if not isinstance(self.networks, BayesianModule):
+            if draws != "mean":
+                raise UserError(
+                    f"DeepEnsemble: draws (={draws}): its members are point estimates, with nothing to draw. "
+                    "Leave draws out."
+                )
+            yield self.networks
+            return
+        if draws == "mean":
+            yield partial(self.networks, weights=self.networks.mean())
+            return
+        noise = self.networks.noise.evaluation()
+        seeds = self.seeds if seed is None else [(seed + member) % 2**32 for member in range(self.members)]
+        for _ in range(draws):
+            yield partial(self.networks, weights=self.networks.at(self._epsilon(self.networks, noise, seeds)))
+
+    def outputs(self, inputs: Tensor, draws: Draws | None = None) -> Tensor:
         """Outputs (K, M, B, ...) for inputs (B, ...) under M draws of each member; M = 1 for point estimates."""
-        if self.mean_field is None or not isinstance(self.networks, BayesianModule):
-            outputs: Tensor = self.networks(inputs)
-            return outputs.unsqueeze(1)
-        noise, results = self.networks.noise.evaluation(), []
-        for _ in range(self.mean_field.draws if draws is None else draws):
-            weights = self.networks.at(self._epsilon(self.networks, noise))
-            results.append(self.networks(inputs, weights))
-        return torch.stack(results, dim=1)
+        return torch.stack([networks(inputs) for networks in self.drawn(self._chosen(draws))], dim=1)
 
     def single_predictives(self, inputs: Tensor, predictive: Predictive) -> Sequence[Predictive]:
         """p(y | x) of each member."""
-        return [Predictive(self.likelihood, part) for part in predictive.outputs.chunk(self.members)]
+        return [Predictive(self.likelihood, predictive.outputs[k :: self.members]) for k in range(self.members)]
 
     @torch.no_grad()
     def predictives_at_mean(self, inputs: Tensor) -> Iterable[Predictive]:
@@ -220,13 +232,6 @@ class DeepEnsemble(SupervisedModule):
         if isinstance(self.networks, BayesianModule):
             for outputs in self.networks(inputs, self.networks.mean()):
                 yield Predictive(self.likelihood, outputs.unsqueeze(0))
-
-    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
-        """Score a batch of the validation split; during training, where it recurs, with fewer draws."""
-        draws = None
-        if self.mean_field is not None and self.trainer.state.fn == TrainerFn.FITTING:
-            draws = self.mean_field.val_draws
-        return self._score(SPLITS[dataloader_idx], batch, self.predictive(batch[0], draws))
 
     def _score(self, split: str, batch: Batch, predictive: Predictive) -> dict[str, Any]:
         if self.own_orders:
@@ -241,10 +246,10 @@ class DeepEnsemble(SupervisedModule):
             values = _member_scores(self.member_scores, split).compute()
             self.log_dict({f"{split}/{name}": each for name, each in values.items()}, logger=False, sync_dist=True)
 
-    def _epsilon(self, model: BayesianModule, noise: NoiseStream) -> Tensor:
+    def _epsilon(self, model: BayesianModule, noise: NoiseStream, seeds: Sequence[int]) -> Tensor:
         """The next noise of all members, each from a stream of its own, in the order of the stacked weights."""
         size = model.mu.numel() // self.members
-        streams = (replace(noise, seed=seed) for seed in self.seeds)
+        streams = (replace(noise, seed=seed) for seed in seeds)
         each = torch.stack([s.normal(size, model.mu.device, model.mu.dtype, model.compiled) for s in streams])
         noise.position += 1
         return torch.cat([piece.flatten() for piece in each.split(self._sizes, dim=1)])

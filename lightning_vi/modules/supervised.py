@@ -1,13 +1,19 @@
 """What Bayesian and point estimates of a supervised network share: evaluation, logging and optimizers."""
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
+from lightning_vi.chunked_outputs import chunked_outputs
+from lightning_vi.errors import UserError, require_at_least
+from lightning_vi.evaluating import evaluating
 from lightning_vi.likelihoods import Likelihood
 from lightning_vi.metrics import Scores, scores_for
 from lightning_vi.modules.epoch_record import EpochRecord, log_epoch, log_loss
@@ -17,7 +23,7 @@ from lightning_vi.modules.inputs import inputs_of
 from lightning_vi.modules.optimization import optimization
 from lightning_vi.networks import Network
 from lightning_vi.objectives import Epoch, Objective
-from lightning_vi.predictive import Predictive
+from lightning_vi.predictive import Drawn, Draws, Predictive
 
 Batch = tuple[Tensor, Tensor]
 SPLITS = ("val", "test")
@@ -31,7 +37,9 @@ class SupervisedModule(LightningModule, ABC):
     likelihood's scores as ``val/...`` and ``test/...``.
 
     A module that averages networks names in ``single`` what it is compared with: the headline score of its
-    :meth:`single_predictives` is logged beside its own, e.g. ``val/error_mean`` for ``single = "mean"``.
+    :meth:`single_predictives` is logged beside its own, e.g. ``val/error_mean`` for ``single = "mean"``. One whose
+    networks are random sets ``draws``, for testing and predicting, and ``val_draws``, for the validation that recurs
+    during training.
 
     A run resumes inside an epoch too, see :class:`EpochRecord`.
 
@@ -44,6 +52,8 @@ class SupervisedModule(LightningModule, ABC):
     """
 
     single: str | None = None
+    draws: int | None = None
+    val_draws: int | None = None
 
     def __init__(
         self,
@@ -72,12 +82,80 @@ class SupervisedModule(LightningModule, ABC):
         """The step's loss and its parts."""
 
     @abstractmethod
-    def predictive(self, inputs: Tensor) -> Predictive:
-        """p(y | x, D) for inputs (B, ...)."""
+    def drawn(self, draws: Draws, seed: int | None = None) -> Iterator[Drawn]:
+        """The networks that a prediction averages, drawn when they are needed.
+
+        Args:
+            draws: Number of draws, or "mean".
+            seed: Of the draws; by default that of the tests.
+
+        Raises:
+            UserError: If there is nothing to draw.
+        """
+
+    @property
+    @abstractmethod
+    def can_draw(self) -> bool:
+        """Whether :meth:`drawn` can draw, or has but the mean of the weights."""
+
+    @torch.no_grad()
+    def predictive(self, inputs: Tensor, draws: Draws | None = None) -> Predictive:
+        """What :meth:`predict` gives, for a batch on this module's device: as a step needs it, in evaluation mode."""
+        return Predictive(self.likelihood, torch.cat([network(inputs) for network in self.drawn(self._chosen(draws))]))
+
+    @torch.no_grad()
+    def predict(
+        self, inputs: Tensor, draws: Draws | None = None, seed: int | None = None, memory: int = 2**30
+    ) -> Predictive:
+        """p(y | x, D) for any number of inputs.
+
+        The draws are the same for all inputs and on every device, however the inputs are cut into chunks, which changes
+        outputs by rounding alone. Dropout that is not drawn is off, normalisation uses its running statistics. The
+        module is left as it was, and so are all random streams.
+
+        Args:
+            inputs: Shape (B, *input_shape), on any device.
+            draws: Number of draws, of each member of an ensemble; "mean" for the weights' mean, the single network of
+                a point estimate without dropout. By default what a test takes.
+            seed: Of the draws, in [0, 2^32); by default the draws are those of a test.
+            memory: Bytes that a chunk may take on the module's device, weights excepted. The result comes on top, on
+                the CPU: M numbers for each output of each input.
+
+        Returns:
+            The predictive distribution on the CPU. Training that goes on does not change it.
+
+        Raises:
+            UserError: If the inputs do not fit, or an argument is out of its range.
+        """
+        name = type(self).__name__
+        if inputs.shape[1:] != self.input_shape:
+            raise UserError(
+                f"{name}: inputs (={tuple(inputs.shape)}) must have the shape (B, "
+                f"{', '.join(map(str, self.input_shape))}), B of them; give a single one as inputs[None]."
+            )
+        if seed is not None and not 0 <= seed < 2**32:
+            raise UserError(f"{name}: seed (={seed}) must lie in [0, 2^32).")
+        require_at_least(name, 1, memory=memory)
+        assert isinstance(self.dtype, torch.dtype)
+        with evaluating(self):
+            networks = self.drawn(self._chosen(draws), seed)
+            outputs = chunked_outputs(networks, inputs, memory, self.device, self.dtype)
+        return Predictive(copy.deepcopy(self.likelihood).cpu().requires_grad_(False), outputs)
+
+    def _chosen(self, draws: Draws | None) -> Draws:
+        chosen = self.draws if draws is None else draws
+        if chosen is None or chosen == "mean":
+            return "mean"
+        if not isinstance(chosen, int) or chosen < 1:
+            raise UserError(f"{type(self).__name__}: draws (={chosen!r}) must be at least 1, or 'mean'.")
+        return chosen
 
     def single_predictives(self, inputs: Tensor, predictive: Predictive) -> Iterable[Predictive]:
-        """p(y | x) of single networks, scored together, for inputs (B, ...) whose :meth:`predictive` is given."""
-        return ()
+        """p(y | x) of single networks, scored together, for inputs (B, ...) whose :meth:`predictive` is given.
+
+        By default that of the one network at the weights' mean.
+        """
+        yield self.predictive(inputs, "mean")
 
     def forward(self, inputs: Tensor) -> Predictive:
         """See :meth:`predictive`."""
@@ -115,8 +193,12 @@ class SupervisedModule(LightningModule, ABC):
         return {"loss": loss, "nll": nll, "kl": kl, "elbo": -nll - kl}
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
-        """Score a batch of the validation split; a second loader is the test split, for its curve over epochs."""
-        return self._score(SPLITS[dataloader_idx], batch, self.predictive(batch[0]))
+        """Score a batch of the validation split; a second loader is the test split, for its curve over epochs.
+
+        During training, where it recurs, with fewer draws.
+        """
+        draws = self.val_draws if self.trainer.state.fn == TrainerFn.FITTING else self.draws
+        return self._score(SPLITS[dataloader_idx], batch, self.predictive(batch[0], draws))
 
     def test_step(self, batch: Batch, batch_idx: int) -> dict[str, Any]:
         """Score a batch of the test split."""
@@ -129,8 +211,9 @@ class SupervisedModule(LightningModule, ABC):
     def _score(self, split: str, batch: Batch, predictive: Predictive) -> dict[str, Any]:
         inputs, targets = batch
         _scores(self.scores, split).update(predictive, targets)
-        for each in self.single_predictives(inputs, predictive):
-            _scores(self.single_scores, split).update(each, targets)
+        if self.single is not None:
+            for each in self.single_predictives(inputs, predictive):
+                _scores(self.single_scores, split).update(each, targets)
         return {"predictive": predictive, "targets": targets}
 
     def on_validation_epoch_end(self) -> None:

@@ -1,3 +1,5 @@
+"""A network as it predicts, in the middle of its training."""
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,7 @@
 import pytest
 from torch import nn
 
-from lightning_vi.callbacks.evaluating import evaluating
+from lightning_vi.evaluating import evaluating
 
 
 def test_every_part_is_in_its_own_mode_afterwards() -> None:
