@@ -60,7 +60,7 @@ def test_kl_and_gradients_are_those_of_each_group_by_itself() -> None:
     x = torch.linspace(-1, 1, 15, dtype=torch.float64).view(5, 3)
     ours = torch.autograd.grad(model(x, draw.weights).sin().sum() + 0.3 * draw.kl, [model.mu, model.rho])
     plain = torch.autograd.grad(model(x, model.at(epsilon)).sin().sum() + 0.3 * truth, [model.mu, model.rho])
-    torch.testing.assert_close(ours, plain, rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-9)  # the fast softplus has 7 digits
 
 
 def test_equal_priors_are_one_group_with_the_bits_of_a_single_prior() -> None:
@@ -134,10 +134,10 @@ def test_an_ensemble_has_the_priors_of_its_members() -> None:
     model = ensemble.networks
     assert isinstance(model, BayesianModule)
     kl = 0.0
-    for name, mean in model.mean().items():
+    for name, mean in model.split(model.mu.detach()).items():
         prior = Normal(0.0, 10.0 if name.endswith("bias") else 0.5)
         kl += float(kl_divergence(Normal(mean, 0.2), prior).sum())
-    assert float(model.draw().kl) == pytest.approx(kl, rel=1e-5)
+    assert float(model.draw().kl.detach()) == pytest.approx(kl, rel=1e-5)
 
 
 def test_from_a_configuration(capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,7 +159,7 @@ def test_from_a_configuration(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", *options]) == 0
     module = load("runs/bbb_digits/version_0/checkpoints/last.ckpt", BayesByBackprop)
     groups = {group.prior: list(group.names) for group in module.model._groups}
-    assert groups.keys() == {Gaussian(10.0), Gaussian(64**-0.5), Gaussian(8**-0.5)}
+    assert groups.keys() == {Gaussian(10.0), Gaussian(1 / 64**0.5), Gaussian(1 / 8**0.5)}
     assert all(name.endswith("bias") for name in groups[Gaussian(10.0)])
     capsys.readouterr()
     assert main(["fit", *options, "--model.prior.priors={head.*: Gaussian, .*: Gaussian}"]) == 2
