@@ -15,6 +15,7 @@ METRICS = {
     "val/rmse": "RMSE {:.4g}",
     "val/mse": "squared error {:.4g}",
     "train/elbo": "ELBO {:.4f} nats",
+    "train/tempered_not_elbo": "tempered (not the ELBO) {:.4f} nats",
     "train/real": "D(x) {:.3f}",
     "train/fake": "D(G(z)) {:.3f}",
 }

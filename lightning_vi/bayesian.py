@@ -7,10 +7,8 @@ There are no special layers: convolutions, normalisation, pretrained weights and
 A weight can be removed: it is 0 then in every draw and in the mean, costs nothing, and training leaves it alone.
 """
 
-import copy
-import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -20,16 +18,34 @@ from torch import Tensor, nn
 from lightning_vi.errors import UserError
 from lightning_vi.functional.side_by_side import SideBySide
 from lightning_vi.noise import NoiseStream
+from lightning_vi.placeholder import Placeholder
 from lightning_vi.posteriors import FactorisedGaussian, SoftplusVariance
-from lightning_vi.priors import Gaussian, Prior
+from lightning_vi.priors import Gaussian, Prior, PriorRule
+from lightning_vi.random_parameters import (
+    are_last_layers,
+    are_only_multiplied,
+    choose,
+    copied,
+    places,
+    references,
+    require_released,
+    tied_names,
+)
 from lightning_vi.reparameterisation import draw_and_price, only_kept
 
 Weights = Mapping[str, Tensor]
 
 # Draws side by side: on a processor with 10 draws 0.7 to 0.9 of the time up to some 10,000 weights, with 2 never.
 _LEAST_DRAWS, _MOST_WEIGHTS, _MOST_WEIGHTS_ON_GPU, _MOST_AT_ONCE = 8, 10_000, 10_000_000, 16
+_ALONE = (nn.RNNBase, nn.MultiheadAttention)  # whose kernels have no version for stacked weights
+_MOST_OF_HEADS = 10_000_000  # weights of all draws, where those before the first random one are shared
 
-_PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+class _Group(NamedTuple):
+    """Parameters with one prior, in the network's order."""
+
+    prior: Prior
+    names: Sequence[str]
 
 
 class Draw(NamedTuple):
@@ -51,19 +67,20 @@ class BayesianModule(nn.Module):
     Args:
         net: The network; it is copied. Its trainable parameters give the initial means, so a pretrained network
             keeps what it knows.
-        prior: Density of each weight before data; by default N(0, 1).
+        prior: Density of each weight before data; by default N(0, 1). Or a rule that gives parameters different ones.
         posterior: How rho gives sigma; by default the lecture's sigma^2 = log(1 + e^rho).
         bayesian: Regular expression that the full names of the parameters to treat as random must match; the others
             stay deterministic and are trained as usual (partial Bayes).
         seed: Seed of the weight noise in [0, 2^32); by default drawn from PyTorch's global generator.
 
     Raises:
-        UserError: If no trainable parameter matches, or those that do differ in type or device; or for a bad seed.
+        UserError: If no trainable parameter matches, or those that do differ in type or device; if the network cannot
+            run on drawn weights, see `random_parameters`; or for a bad seed.
 
     Attributes:
         mu: Shape (n,), means of the n random weights.
         rho: Shape (n,), from which the posterior computes the standard deviations.
-        net: The network, whose random parameters are only placeholders without values.
+        net: The network, whose random parameters are only placeholders, see :class:`Placeholder`.
         kept: Shape (n,), bool, false where a weight is removed, or None where none is; saved with the state. What mu
             and rho hold of a removed weight means nothing.
         noise: The stream that draws come from; saved with the state.
@@ -78,7 +95,7 @@ class BayesianModule(nn.Module):
     def __init__(
         self,
         net: nn.Module,
-        prior: Prior | None = None,
+        prior: PriorRule | None = None,
         posterior: FactorisedGaussian | None = None,
         bayesian: str = ".*",
         seed: int | None = None,
@@ -86,33 +103,41 @@ class BayesianModule(nn.Module):
         super().__init__()
         if seed is not None and not 0 <= seed < 2**32:
             raise UserError(f"BayesianModule: seed (={seed}) must lie in [0, 2^32).")
-        self.net = copy.deepcopy(net)
+        self.net = copied(net)
         self.prior = Gaussian() if prior is None else prior
         self.posterior = SoftplusVariance() if posterior is None else posterior
         self.noise = NoiseStream(int(torch.randint(2**32, ())) if seed is None else seed)
         self.compiled = False
         self._side_by_side = SideBySide()
 
-        chosen = _random_parameters(self.net, bayesian)
+        chosen = choose(self.net, bayesian)
         self._shapes = {name: parameter.shape for name, parameter in chosen.items()}
-        self.tied = _tied_names(self.net, chosen)
+        priors = self.prior.assign(self._shapes)
+        self._groups = _grouped({name: priors[name] for name in self._shapes})
+        self.tied = tied_names(self.net, chosen)
         self.mu = nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in chosen.values()]))
         self.rho = nn.Parameter(torch.full_like(self.mu, self.posterior.initial_rho))
         self.register_buffer("kept", None, persistent=False)  # the extra state has it, so that any state dict fits
-        self._places = _places(self.net, chosen)
-        self._rounded_by_autocast = _are_only_multiplied(self.net, self._places)
-        # Without storage: using the network directly fails instead of giving wrong numbers.
-        self._placeholders = {
-            name: torch.empty_like(p, device="meta", requires_grad=False) for name, p in chosen.items()
-        }
+        self._places = places(self.net, chosen)
+        self._rounded_by_autocast = are_only_multiplied(self.net, self._places)
+        self._is_head = are_last_layers(self.net, chosen, self._places)
+        self._placeholders = {name: Placeholder(name, shape) for name, shape in self._shapes.items()}
+        parameters = references(chosen)
+        del chosen
         for name, module, attribute in self._places:
             del module._parameters[attribute]
             setattr(module, attribute, self._placeholders[name])
+        require_released(parameters)
 
     def extra_repr(self) -> str:
         """The line that ``repr`` adds."""
         removed = f", removed={self.removed}" if self.removed else ""
         return f"weights={self.mu.numel()}{removed}, prior={self.prior}, posterior={self.posterior}"
+
+    @property
+    def random_modules(self) -> list[nn.Module]:
+        """The network's modules that have random weights of their own."""
+        return list(dict.fromkeys(module for _, module, _ in self._places))
 
     @property
     def removed(self) -> int:
@@ -152,18 +177,29 @@ class BayesianModule(nn.Module):
             epsilon: Shape (n,); by default the next of the module's own stream.
         """
         noise = self.epsilon() if epsilon is None else epsilon
-        kl, pieces = draw_and_price(
-            self.mu,
-            self.rho,
-            noise,
-            self.prior,
-            self.posterior,
-            list(self._shapes.values()),
-            self.compiled,
-            self.kept,
-            self._dtype(),
-        )
+        if len(self._groups) > 1:
+            return self._draw_groups(noise)
+        kl, pieces = self._draw_group(self._groups[0], self.mu, self.rho, noise, self.kept)
         return Draw(dict(zip(self._shapes, pieces, strict=True)), kl)
+
+    def _draw_groups(self, epsilon: Tensor) -> Draw:
+        """Each group of parameters with one prior by itself; the flat vectors keep the network's order."""
+        mu, rho, noise = (self.split(flat) for flat in (self.mu, self.rho, epsilon))
+        kept = None if self.kept is None else self.split(self.kept)
+        weights: dict[str, Tensor] = {}
+        kls = []
+        for group in self._groups:
+            flat = [_joined(views, group.names) for views in (mu, rho, noise)]
+            kl, pieces = self._draw_group(group, *flat, None if kept is None else _joined(kept, group.names))
+            weights |= zip(group.names, pieces, strict=True)
+            kls.append(kl)
+        return Draw({name: weights[name] for name in self._shapes}, torch.stack(kls).sum())
+
+    def _draw_group(
+        self, group: "_Group", mu: Tensor, rho: Tensor, epsilon: Tensor, kept: Tensor | None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        shapes = [self._shapes[name] for name in group.names]
+        return draw_and_price(mu, rho, epsilon, group.prior, self.posterior, shapes, self.compiled, kept, self._dtype())
 
     def _dtype(self) -> torch.dtype:
         """What a draw's weights are rounded to: under autocast at once what it would round them to later.
@@ -187,6 +223,28 @@ class BayesianModule(nn.Module):
     def mean(self) -> dict[str, Tensor]:
         """The posterior mean as weights."""
         return self.split(only_kept(self.mu, self.kept))
+
+    def state_around(self, state: Mapping[str, Tensor]) -> dict[str, Any]:
+        """This module's state with what a deterministic network of the same architecture has learned.
+
+        Args:
+            state: State of that network. Its values of the random parameters become the means; deterministic
+                parameters and buffers are taken as they are. The standard deviations stay this module's own.
+
+        Raises:
+            UserError: If it lacks a random parameter, or has one of another shape.
+        """
+        for name, shape in self._shapes.items():
+            if name not in state or state[name].shape != shape:
+                found = "none" if name not in state else f"one of shape {tuple(state[name].shape)}"
+                raise UserError(
+                    f"The mean of {name!r}, of shape {tuple(shape)}, cannot start from these weights, which have "
+                    f"{found}. Give those of the same network."
+                )
+        means = torch.cat([state[name].flatten() for name in self._shapes])
+        others = {f"net.{name}": each for name, each in state.items() if name not in {*self._shapes, *self.tied}}
+        own = {name: each for name, each in self.state_dict().items() if not name.startswith("net.")}
+        return {**own, "mu": means, **others}
 
     def forward(self, inputs: Tensor, weights: Weights) -> Any:
         """The network's output with the given weights (a draw's, or the mean)."""
@@ -223,13 +281,17 @@ class BayesianModule(nn.Module):
         """How many of some draws run side by side on a device.
 
         Stacked products save calls, and on a GPU fill what one of them leaves idle; on a processor they are slower
-        than products one after another, so that they pay only where calls are most of the time. Layers that write
-        into buffers, such as batch normalisation's, and recurrent ones run only one after another.
+        than products one after another, so that they pay only where calls are most of the time. But where only the
+        last layers are random, all that comes before them is computed once for the draws side by side. Layers that
+        write into buffers, such as batch normalisation's in training, run only one after another; recurrent ones and
+        attention, too, unless they come before.
         """
         weights, on_gpu = self.mu.numel(), device.type == "cuda"
+        if self._is_head and not any(_writes_buffers(module) for module in self.net.modules()):
+            return max(1, min(count, _MOST_OF_HEADS // weights))
         if not ((on_gpu and weights <= _MOST_WEIGHTS_ON_GPU) or (count >= _LEAST_DRAWS and weights <= _MOST_WEIGHTS)):
             return 1
-        runs_alone = any(isinstance(module, nn.RNNBase) for module in self.net.modules())
+        runs_alone = any(isinstance(module, _ALONE) for module in self.net.modules())
         return 1 if runs_alone or any(True for _ in self.net.buffers()) else min(count, _MOST_AT_ONCE)
 
     def compile_draws(self) -> bool:
@@ -262,48 +324,23 @@ class BayesianModule(nn.Module):
         self.kept = None if kept is None else kept.to(self.mu.device, copy=True)
 
 
-def _random_parameters(net: nn.Module, bayesian: str) -> dict[str, nn.Parameter]:
-    try:
-        pattern = re.compile(bayesian)
-    except re.error as error:
-        raise UserError(f"BayesianModule: bayesian (={bayesian!r}) must be a regular expression: {error}.") from error
-    trainable = {name: p for name, p in net.named_parameters() if p.requires_grad}
-    chosen = {name: p for name, p in trainable.items() if pattern.fullmatch(name)}
-    if not chosen:
-        names = ", ".join(trainable) or "none"
-        raise UserError(f"BayesianModule: bayesian (={bayesian!r}) matches no trainable parameter; there are: {names}.")
-    kinds = {(p.dtype, p.device) for p in chosen.values()}
-    if len(kinds) > 1:
-        raise UserError(
-            f"BayesianModule: the random parameters must share one type and device, but there are "
-            f"{', '.join(f'{dtype} on {device}' for dtype, device in kinds)}."
-        )
-    return chosen
+def _grouped(priors: Mapping[str, Prior]) -> list[_Group]:
+    """Parameters by their priors; not by a dictionary, since priors of a user's own need not be hashable."""
+    groups: list[tuple[Prior, list[str]]] = []
+    for name, prior in priors.items():
+        names = next((names for other, names in groups if other == prior), None)
+        if names is None:
+            groups.append((prior, [name]))
+        else:
+            names.append(name)
+    return [_Group(*group) for group in groups]
 
 
-def _tied_names(net: nn.Module, chosen: dict[str, nn.Parameter]) -> dict[str, str]:
-    """Further names of parameters that several modules share, each with the first name."""
-    first = {id(parameter): name for name, parameter in chosen.items()}
-    everywhere = net.named_parameters(remove_duplicate=False)
-    return {name: first[id(p)] for name, p in everywhere if id(p) in first and first[id(p)] != name}
+def _joined(views: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:
+    """A flat vector of some of the views."""
+    return torch.cat([views[name].flatten() for name in names])
 
 
-def _places(net: nn.Module, chosen: dict[str, nn.Parameter]) -> list[tuple[str, nn.Module, str]]:
-    """Where parameters stand, each with its name: the module and the attribute. Tied ones have several places."""
-    names = {id(parameter): name for name, parameter in chosen.items()}
-    return [
-        (names[id(parameter)], module, attribute)
-        for module in net.modules()
-        for attribute, parameter in module._parameters.items()
-        if parameter is not None and id(parameter) in names
-    ]
-
-
-def _are_only_multiplied(net: nn.Module, places: list[tuple[str, nn.Module, str]]) -> bool:
-    """Whether it is known that all random weights go into products alone, which autocast rounds them for.
-
-    Derived layers, and layers with hooks that make the weight of another parameter, do more with theirs. A network of
-    the user's own may as well, or leave autocast for some of its layers.
-    """
-    known = all(type(module).__module__.partition(".")[0] in ("torch", "lightning_vi") for module in net.modules())
-    return known and all(type(module) in _PRODUCTS and name in ("weight", "bias") for _, module, name in places)
+def _writes_buffers(module: nn.Module) -> bool:
+    """Whether it may write into buffers of its own when it runs."""
+    return module.training and any(True for _ in module.buffers(recurse=False))

@@ -14,6 +14,7 @@ large minibatch's share of the KL and scale, and so is the last step of an epoch
 
 References:
     Blundell et al. (2015), Weight Uncertainty in Neural Networks, equations 8 and 9. Lecture 13, Bayes by Backprop.
+    Wenzel et al. (2020), How Good is the Bayes Posterior in Deep Neural Networks Really?, section 2 (temperatures).
 """
 
 import math
@@ -74,20 +75,26 @@ class Epoch:
 
 
 class Objective(NamedTuple):
-    """One step's loss and its parts, each of shape (), nats per training example; loss = nll + kl.
+    """One step's loss and its parts, each of shape (), nats per training example.
 
     Attributes:
         nll: Expected negative log likelihood.
         kl: Complexity, with the step's share of it.
+        temperature: T of a tempered posterior, see :attr:`loss`.
     """
 
     nll: Tensor
     kl: Tensor
+    temperature: float = 1.0
 
     @property
     def loss(self) -> Tensor:
-        """The negative evidence lower bound."""
-        return self.nll + self.kl
+        r"""The negative evidence lower bound, nll + kl; at another temperature nll + T kl, which is none.
+
+        Among all distributions :math:`q \propto p(D \mid w)^{1/T} p(w)` minimises the latter: below 1 the data count
+        more often than once.
+        """
+        return self.nll + self.kl if self.temperature == 1.0 else self.nll + self.temperature * self.kl
 
 
 def expected_nll(likelihood: Likelihood, outputs: Tensor, targets: Tensor, epoch: Epoch) -> Tensor:
@@ -107,7 +114,9 @@ def expected_nll(likelihood: Likelihood, outputs: Tensor, targets: Tensor, epoch
     return total * (epoch.devices * epoch.scale / epoch.visited / outputs.shape[0])
 
 
-def negative_elbo(estimate: Estimate, likelihood: Likelihood, targets: Tensor, share: float, epoch: Epoch) -> Objective:
+def negative_elbo(
+    estimate: Estimate, likelihood: Likelihood, targets: Tensor, share: float, epoch: Epoch, temperature: float = 1.0
+) -> Objective:
     """The objective of one step.
 
     Args:
@@ -116,6 +125,7 @@ def negative_elbo(estimate: Estimate, likelihood: Likelihood, targets: Tensor, s
         targets: Shape (B, ...).
         share: pi_i, the minibatch's share of the KL term, see `Epoch.share`; those of an epoch add up to 1.
         epoch: How the training set is cut into steps.
+        temperature: T, which the KL counts times; at another than 1 the objective is not the ELBO.
     """
     nll = expected_nll(likelihood, estimate.outputs, targets, epoch)
-    return Objective(nll, estimate.kl * (share * epoch.scale / epoch.examples))
+    return Objective(nll, estimate.kl * (share * epoch.scale / epoch.examples), temperature)

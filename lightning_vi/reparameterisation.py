@@ -111,6 +111,8 @@ class _DrawAndPrice(torch.autograd.Function):
         dtype: torch.dtype,
     ) -> tuple[Tensor, ...]:
         run = compiled(_forward) if fast else _forward
+        # The compiler would ask what is gathered from several parameters for a gradient, which a warning answers.
+        mu, rho = (each if each.is_leaf else each.detach() for each in (mu, rho))
         weights, complexity, score = run(prior, posterior, mu, rho, epsilon, kept, dtype)
         ctx.save_for_backward(*_Saved(mu, rho, epsilon, kept, score))
         ctx.prior, ctx.posterior, ctx.fast = prior, posterior, fast

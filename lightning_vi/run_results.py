@@ -70,6 +70,7 @@ def write(trainer: Trainer, model: LightningModule, scores: dict[str, float], tr
             "curves": training.curves,
             "epochs": training.epochs,
             "skipped_steps": training.skipped_steps,
+            **({"objective": model.minimised} if isinstance(model, SupervisedModule) else {}),
             "parameters": parameters,
             "weights": model.weights if isinstance(model, SupervisedModule) else parameters,
             "seconds": training.seconds,

@@ -16,6 +16,7 @@ from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning_vi import checkpoints, origin, out_of_distribution, run_folders, run_results, summary
 from lightning_vi.callbacks import LearningCurves, metrics_file
 from lightning_vi.errors import UserError
+from lightning_vi.modules import BayesByBackprop, SupervisedModule
 from lightning_vi.modules.finite_steps import FiniteSteps
 from lightning_vi.run_lock import run_lock
 
@@ -110,7 +111,8 @@ class Session:
                 self.trainer.fit(self.model, datamodule=self.datamodule, ckpt_path=path, weights_only=True)
             # Noted here, since testing forgets what training has logged.
             logged = self.trainer.callback_metrics
-            elbo = {name: float(logged[name]) for name in ("train/elbo",) if name in logged}
+            names = ("train/elbo", "train/tempered_not_elbo")
+            elbo = {name: float(logged[name]) for name in names if name in logged}
             epochs, path = self.trainer.current_epoch, self._saved(test_checkpoint)
         seconds = time.monotonic() - start
         training = run_results.training(self.trainer, epochs, seconds)
@@ -123,9 +125,12 @@ class Session:
         self._show({**scores, **elbo}, path, {**skipped, "wall time": summary.duration(seconds)})
 
     def _start_from(self, path: Path) -> None:
-        """Load a checkpoint's weights into the model, and nothing else of it."""
+        """Load a checkpoint's weights into the model, and nothing else of it; a point estimate's become means."""
+        state = checkpoints.read(path)["state_dict"]
         with checkpoints.fitting(path):
-            self.model.load_state_dict(checkpoints.read(path)["state_dict"])
+            if isinstance(self.model, BayesByBackprop) and "model.mu" not in state:
+                state = self.model.state_around(state)
+            self.model.load_state_dict(state)
 
     def _is_finished(self, path: Path, checkpoint: Mapping[str, Any], test_checkpoint: str) -> bool:
         """Whether the run of a checkpoint needs no more training; else tells where its settings differ."""
@@ -251,6 +256,7 @@ class Session:
             return
         table = {
             **summary.score_rows(scores),
+            **({"objective": self.model.minimised} if isinstance(self.model, SupervisedModule) else {}),
             "parameters": f"{sum(each.numel() for each in self.model.parameters()):,}",
             **(rows or {}),
             "checkpoint": "none" if path is None else str(path),

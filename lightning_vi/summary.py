@@ -42,6 +42,7 @@ LABELS = {
     "mse_pca": ("MSE per pixel, PCA", "{:.5f}"),
     "mse_corrupted": ("MSE per pixel, corrupted input", "{:.5f}"),
     "elbo": ("ELBO per example", "{:.4f} nats"),
+    "tempered_not_elbo": ("tempered objective per example, not the ELBO", "{:.4f} nats"),
     "reconstruction": ("reconstruction error per example", "{:.4f} nats"),
     "kl": ("KL per example", "{:.4f} nats"),
     "ks": ("Kolmogorov-Smirnov distance", "{:.4f}"),

@@ -8,11 +8,19 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    {"errors", "whole_file", "evaluating", "functional", "plots"},
+    {"errors", "whole_file", "evaluating", "functional", "plots", "placeholder"},
     {"noise", "priors", "posteriors", "likelihoods", "weighting", "schedules", "networks", "annealing", "corruptions"}
     | {"adversarial", "noise_priors"}
     | {"mnist_features"},
-    {"reparameterisation", "bayesian", "encoder_decoder", "deterministic_model", "latent_model", "generator_model"},
+    {
+        "reparameterisation",
+        "random_parameters",
+        "bayesian",
+        "encoder_decoder",
+        "deterministic_model",
+        "latent_model",
+        "generator_model",
+    },
     {"estimators", "objectives", "predictive", "pruning", "bounds", "marginal", "codes"}
     | {"mc_dropout", "chunked_outputs"}
     | {"latent_space", "latent_paths", "latent_pictures"},

@@ -131,6 +131,7 @@ def test_the_estimated_complexity_is_that_of_the_kept_weights() -> None:
     kept, epsilon = mask(model), model.epsilon()
     draw = model.draw(epsilon)
     mu, sigma, weights = model.mu[kept], SoftplusScale().sigma(model.rho)[kept], flat(draw.weights)[kept]
+    assert isinstance(model.prior, Prior)
     truth = Normal(mu, sigma).log_prob(weights).sum() - model.prior.log_prob(weights).sum()
     torch.testing.assert_close(draw.kl, truth)
 

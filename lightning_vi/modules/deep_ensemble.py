@@ -5,7 +5,7 @@ r"""Deep ensembles: K networks of one architecture, from different initial weigh
 where member k is a point estimate, or with a `MeanField` a posterior q_k(W) that minimises its own negative ELBO.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
@@ -26,7 +26,7 @@ from lightning_vi.noise import NoiseStream
 from lightning_vi.objectives import Epoch, Objective, expected_nll
 from lightning_vi.posteriors import FactorisedGaussian, SoftplusVariance
 from lightning_vi.predictive import Drawn, Draws, Predictive
-from lightning_vi.priors import Gaussian, Prior
+from lightning_vi.priors import Gaussian, Prior, PriorRule
 from lightning_vi.weighting import Uniform, Weighting
 
 
@@ -34,7 +34,7 @@ class MeanField:
     """What makes the members of an ensemble Bayesian; each trains as `BayesByBackprop` does, by one draw per step.
 
     Args:
-        prior: Density of each weight.
+        prior: Density of each weight, or a rule that gives parameters different ones, as for a single network.
         posterior: How rho gives sigma.
         weighting: Share of the KL term that each minibatch of an epoch takes.
         draws: Weight draws of each member's predictive distribution, for testing and predicting.
@@ -43,7 +43,7 @@ class MeanField:
 
     def __init__(
         self,
-        prior: Prior = Gaussian(sigma=1.0),
+        prior: PriorRule = Gaussian(sigma=1.0),
         posterior: FactorisedGaussian = SoftplusVariance(initial_sigma=0.0067),
         weighting: Weighting = Uniform(),
         draws: int = 100,
@@ -52,6 +52,22 @@ class MeanField:
         require_at_least("MeanField", 1, draws=draws, val_draws=val_draws)
         self.prior, self.posterior, self.weighting = prior, posterior, weighting
         self.draws, self.val_draws = draws, val_draws
+
+
+class _OfMembers(PriorRule):
+    """A rule for a network, as one for the networks stacked."""
+
+    def __init__(self, prior: PriorRule) -> None:
+        self.prior = prior
+
+    def __repr__(self) -> str:
+        return repr(self.prior)
+
+    def assign(self, shapes: Mapping[str, torch.Size]) -> dict[str, Prior]:
+        """See :meth:`PriorRule.assign`."""
+        names = {name.replace("/", "."): name for name in shapes}  # see `StackedNetworks`
+        priors = self.prior.assign({own: shapes[name][1:] for own, name in names.items()})
+        return {names[own]: prior for own, prior in priors.items()}
 
 
 @runtime_checkable
@@ -125,7 +141,8 @@ class DeepEnsemble(SupervisedModule):
         stacked = StackedNetworks(networks, len(self.input_shape))
         self.networks: StackedNetworks | BayesianModule = stacked
         if mean_field is not None:
-            self.networks = BayesianModule(stacked, mean_field.prior, mean_field.posterior, seed=seeds[0])
+            prior = _OfMembers(mean_field.prior)
+            self.networks = BayesianModule(stacked, prior, mean_field.posterior, seed=seeds[0])
             self.draws, self.val_draws = mean_field.draws, mean_field.val_draws
         self.seeds = seeds  # of the members' weight noise; no tensor, which a GPU would have to be asked for
         self.member_scores = nn.ModuleDict(
@@ -190,6 +207,11 @@ class DeepEnsemble(SupervisedModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The sum over members, so that each has the gradient of its own loss."""
         return super().training_step(batch, batch_idx) * self.members
+
+    @property
+    def minimised(self) -> str:
+        """See :attr:`SupervisedModule.minimised`."""
+        return "NLL" if self.mean_field is None else super().minimised
 
     def training_figures(self, loss: Tensor, nll: Tensor, kl: Tensor) -> dict[str, Tensor]:
         """For point estimates the loss alone."""

@@ -62,6 +62,11 @@ class PointEstimate(SupervisedModule):
         nll = expected_nll(self.likelihood, self.model(inputs).unsqueeze(0), targets, epoch)
         return Objective(nll, torch.zeros_like(nll))
 
+    @property
+    def minimised(self) -> str:
+        """See :attr:`SupervisedModule.minimised`."""
+        return "NLL"
+
     def training_figures(self, loss: Tensor, nll: Tensor, kl: Tensor) -> dict[str, Tensor]:
         """The loss alone: without a distribution of the weights there is no KL and no ELBO."""
         return {"loss": loss, "nll": nll}

@@ -166,6 +166,11 @@ class SupervisedModule(LightningModule, ABC):
         """Number of weights of the network, or of all networks; parameters of the likelihood are none of them."""
         return sum(p.numel() for p in self.parameters()) - sum(p.numel() for p in self.likelihood.parameters())
 
+    @property
+    def minimised(self) -> str:
+        """What the loss is, in words, as the table of results and `results.json` have it."""
+        return "negative ELBO"
+
     def configure_callbacks(self) -> list[Callback]:
         """See `EpochRecord` and `FiniteSteps`."""
         return [*self._record.unless_there(self.trainer), *FiniteSteps.unless_there(self.trainer)]

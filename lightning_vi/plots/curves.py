@@ -8,6 +8,7 @@ from lightning_vi.plots.style import BLUE, ORANGE, RED, make_logarithmic, number
 
 JUDGEMENT, LOSS = "Judgement of the discriminator", "Loss"
 ERROR, RMSE, MSE, ELBO = "Error (%)", "Root mean squared error", "Squared error per pixel", "ELBO (nats per example)"
+TEMPERED = "Tempered, not the ELBO (nats per example)"
 CURVES = {
     "val/error": (ERROR, "validation", BLUE),
     "test/error": (ERROR, "test", RED),
@@ -16,6 +17,7 @@ CURVES = {
     "val/mse": (MSE, "validation", BLUE),
     "test/mse": (MSE, "test", RED),
     "train/elbo": (ELBO, "training", ORANGE),
+    "train/tempered_not_elbo": (TEMPERED, "training", ORANGE),
     "val/elbo": (ELBO, "validation", BLUE),
     "test/elbo": (ELBO, "test", RED),
     "train/real": (JUDGEMENT, "data, D(x)", BLUE),

@@ -1,22 +1,28 @@
 """What a prior over weights must offer: a log density; the rest follows by Monte Carlo."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from lightning_vi.functional import elementary
 from lightning_vi.functional.divergence import HALF_LOG_TWO_PI
+from lightning_vi.priors.rule import PriorRule
 
 
-class Prior(ABC):
+class Prior(PriorRule):
     """A density p(w) over single weights, the same for each of them.
 
     A prior of your own needs :meth:`log_prob` alone. Its complexity term KL[q || p] is then estimated at the draw,
     log q(w) - log p(w) with w = mu + sigma * epsilon, and its gradient found by automatic differentiation. Override
     :meth:`score` to save time, :meth:`complexity` and :meth:`complexity_gradient` where the divergence has a closed
-    form. All methods are elementwise, in nats, and must be traceable by ``torch.compile``.
+    form. All methods on weights are elementwise, in nats, and must be traceable by ``torch.compile``.
     """
+
+    def assign(self, shapes: Mapping[str, torch.Size]) -> dict[str, "Prior"]:
+        """See :meth:`PriorRule.assign`; this one for all."""
+        return dict.fromkeys(shapes, self)
 
     @abstractmethod
     def log_prob(self, weights: Tensor) -> Tensor:

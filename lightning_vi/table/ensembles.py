@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _MEAN_FIELD = ("prior", "posterior", "weighting", "draws", "val_draws")
-_ALONE = ("compile", "estimator", "bayesian", "dropout_draws", "val_dropout_draws")
+_ALONE = ("compile", "estimator", "bayesian", "dropout_draws", "val_dropout_draws", "temperature")
 _CHECK = "lightning_vi.table.comparable.Comparable"
 
 
