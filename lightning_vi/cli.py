@@ -191,7 +191,7 @@ class CommandLine(LightningCLI):
             load_from_checkpoint_support=False,
         )
 
-    def subcommands(self) -> dict[str, set[str]]:
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # there it does not know the command
         """The one method of the Trainer that this command line needs: a parser of options takes long to build."""
         return {self._command: METHODS[self._command]}
 
