@@ -79,7 +79,7 @@ def test_leaves_table_figures_and_checkpoint(capsys: pytest.CaptureFixture[str])
     rows = table(folder)
     assert [int(row["weights_left"]) for row in rows] == [WEIGHTS - round(f * WEIGHTS) for f in fractions]
     assert [float(row["fraction_removed"]) for row in rows] == pytest.approx(fractions, abs=1 / WEIGHTS)
-    scores = ("error", "nll", "ece", "brier")
+    scores = ("error", "nll", "ece", "brier", "ece_adaptive", "aurc")
     assert list(rows[0]) == [
         *("fraction_removed", "weights_left"),
         *scores,
@@ -129,7 +129,7 @@ def test_the_lines_are_those_of_the_pruned_checkpoints() -> None:
     with (RUNS / "version_2" / "metrics.csv").open() as file:
         (metrics,) = csv.DictReader(file)
     (row,) = table(folder)
-    for name in ("error", "nll", "ece", "brier", "error_mean"):
+    for name in ("error", "nll", "ece", "ece_adaptive", "brier", "aurc", "error_mean"):
         assert row[name] == f"{float(metrics[f'test/{name}']):.6g}"
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
 
 from lightning_vi.plots.style import BLUE, GREY, RED, percent_axis, style
@@ -34,7 +35,7 @@ def accuracy_rejection(risks: ArrayLike) -> Figure:
             axes.plot(1 - kept / found.size, 1 - curve, dashes, color=colour, label=label)
         axes.set(xlim=(0, 1), xlabel="Rejected", ylabel="Accuracy on the rest")
         axes.xaxis.set_major_formatter(percent_axis())
-        axes.yaxis.set_major_formatter(percent_axis())
-        axes.legend(loc="lower right")
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))  # with the decimals that it takes
+        axes.legend(loc="center right")
         figure.suptitle("Accuracy against rejection")
     return figure
