@@ -59,7 +59,8 @@ class PriorGroups:
             return kl, dict(zip(self._shapes, pieces, strict=True))
         mus, rhos, epsilons = self._split(mu), self._split(rho), self._split(epsilon)
         keeps = None if kept is None else self._split(kept)
-        kls, weights = [], {}
+        kls: list[Tensor] = []
+        weights: dict[str, Tensor] = {}
         for prior, names in self.groups:
             kl, pieces = draw_and_price(
                 _joined(mus, names),

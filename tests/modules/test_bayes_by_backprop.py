@@ -161,9 +161,9 @@ def test_partial_bayes_takes_deterministic_weights_buffers_and_the_likelihood_as
         tied[2].weight = tied[0].weight
         return tied
 
-    point = PointEstimate(net(), (4,), 2, Gaussian(0.3, learn=True))
+    noise = Gaussian(math.exp(-2.0), learn=True)
+    point = PointEstimate(net(), (4,), 2, noise)
     with torch.no_grad():
-        point.likelihood.log_sigma.fill_(-2.0)
         point.model(torch.randn(8, 4))  # for the running statistics
     for bayesian, random in ((".*", 16 + 4 + 4 + 4 + 4 + 8 + 2), (r"3\..*", 10), (r"0\..*", 20)):
         module = BayesByBackprop(net(), (4,), 2, Gaussian(0.3, learn=True), bayesian=bayesian)
@@ -174,7 +174,7 @@ def test_partial_bayes_takes_deterministic_weights_buffers_and_the_likelihood_as
         torch.testing.assert_close(
             module.eval().predictive_at_mean(x).outputs, point.eval().predictive(x).outputs.detach()
         )
-        assert module.likelihood.log_sigma == -2.0
+        assert module.likelihood.log_sigma == noise.log_sigma
         assert torch.equal(module.model.rho, rho)
 
 
