@@ -8,7 +8,7 @@ A weight can be removed: it is 0 then in every draw and in the mean, costs nothi
 """
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -20,7 +20,8 @@ from lightning_vi.functional.side_by_side import SideBySide
 from lightning_vi.noise import NoiseStream
 from lightning_vi.placeholder import Placeholder
 from lightning_vi.posteriors import FactorisedGaussian, SoftplusVariance
-from lightning_vi.priors import Gaussian, Prior, PriorRule
+from lightning_vi.prior_groups import PriorGroups
+from lightning_vi.priors import Gaussian, PriorRule
 from lightning_vi.random_parameters import (
     are_last_layers,
     are_only_multiplied,
@@ -31,7 +32,7 @@ from lightning_vi.random_parameters import (
     require_released,
     tied_names,
 )
-from lightning_vi.reparameterisation import draw_and_price, only_kept
+from lightning_vi.reparameterisation import only_kept
 
 Weights = Mapping[str, Tensor]
 
@@ -39,13 +40,6 @@ Weights = Mapping[str, Tensor]
 _LEAST_DRAWS, _MOST_WEIGHTS, _MOST_WEIGHTS_ON_GPU, _MOST_AT_ONCE = 8, 10_000, 10_000_000, 16
 _ALONE = (nn.RNNBase, nn.MultiheadAttention)  # whose kernels have no version for stacked weights
 _MOST_OF_HEADS = 10_000_000  # weights of all draws, where those before the first random one are shared
-
-
-class _Group(NamedTuple):
-    """Parameters with one prior, in the network's order."""
-
-    prior: Prior
-    names: Sequence[str]
 
 
 class Draw(NamedTuple):
@@ -112,8 +106,7 @@ class BayesianModule(nn.Module):
 
         chosen = choose(self.net, bayesian)
         self._shapes = {name: parameter.shape for name, parameter in chosen.items()}
-        priors = self.prior.assign(self._shapes)
-        self._groups = _grouped({name: priors[name] for name in self._shapes})
+        self._groups = PriorGroups(self.prior, self._shapes)
         self.tied = tied_names(self.net, chosen)
         self.mu = nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in chosen.values()]))
         self.rho = nn.Parameter(torch.full_like(self.mu, self.posterior.initial_rho))
@@ -177,29 +170,10 @@ class BayesianModule(nn.Module):
             epsilon: Shape (n,); by default the next of the module's own stream.
         """
         noise = self.epsilon() if epsilon is None else epsilon
-        if len(self._groups) > 1:
-            return self._draw_groups(noise)
-        kl, pieces = self._draw_group(self._groups[0], self.mu, self.rho, noise, self.kept)
-        return Draw(dict(zip(self._shapes, pieces, strict=True)), kl)
-
-    def _draw_groups(self, epsilon: Tensor) -> Draw:
-        """Each group of parameters with one prior by itself; the flat vectors keep the network's order."""
-        mu, rho, noise = (self.split(flat) for flat in (self.mu, self.rho, epsilon))
-        kept = None if self.kept is None else self.split(self.kept)
-        weights: dict[str, Tensor] = {}
-        kls = []
-        for group in self._groups:
-            flat = [_joined(views, group.names) for views in (mu, rho, noise)]
-            kl, pieces = self._draw_group(group, *flat, None if kept is None else _joined(kept, group.names))
-            weights |= zip(group.names, pieces, strict=True)
-            kls.append(kl)
-        return Draw({name: weights[name] for name in self._shapes}, torch.stack(kls).sum())
-
-    def _draw_group(
-        self, group: "_Group", mu: Tensor, rho: Tensor, epsilon: Tensor, kept: Tensor | None
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        shapes = [self._shapes[name] for name in group.names]
-        return draw_and_price(mu, rho, epsilon, group.prior, self.posterior, shapes, self.compiled, kept, self._dtype())
+        kl, weights = self._groups.draw_and_price(
+            self.mu, self.rho, noise, self.posterior, self.compiled, self.kept, self._dtype()
+        )
+        return Draw(weights, kl)
 
     def _dtype(self) -> torch.dtype:
         """What a draw's weights are rounded to: under autocast at once what it would round them to later.
@@ -322,23 +296,6 @@ class BayesianModule(nn.Module):
         self.noise.seed, self.noise.position = state["seed"], state["position"]
         kept = state.get("kept")  # older states have none
         self.kept = None if kept is None else kept.to(self.mu.device, copy=True)
-
-
-def _grouped(priors: Mapping[str, Prior]) -> list[_Group]:
-    """Parameters by their priors; not by a dictionary, since priors of a user's own need not be hashable."""
-    groups: list[tuple[Prior, list[str]]] = []
-    for name, prior in priors.items():
-        names = next((names for other, names in groups if other == prior), None)
-        if names is None:
-            groups.append((prior, [name]))
-        else:
-            names.append(name)
-    return [_Group(*group) for group in groups]
-
-
-def _joined(views: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:
-    """A flat vector of some of the views."""
-    return torch.cat([views[name].flatten() for name in names])
 
 
 def _writes_buffers(module: nn.Module) -> bool:

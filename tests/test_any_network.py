@@ -98,7 +98,8 @@ class Listed(nn.Module):
         h = x
         for matrix in self.matrices:
             h = torch.tanh(h @ matrix)
-        return h * self.named["scale"] + self.named["bias"]
+        outputs: Tensor = h * self.named["scale"] + self.named["bias"]
+        return outputs
 
 
 def convolutional() -> nn.Module:

@@ -12,15 +12,8 @@ FLOORS = [
     {"noise", "priors", "posteriors", "likelihoods", "weighting", "schedules", "networks", "annealing", "corruptions"}
     | {"adversarial", "noise_priors"}
     | {"mnist_features"},
-    {
-        "reparameterisation",
-        "random_parameters",
-        "bayesian",
-        "encoder_decoder",
-        "deterministic_model",
-        "latent_model",
-        "generator_model",
-    },
+    {"reparameterisation", "bayesian", "encoder_decoder", "deterministic_model", "latent_model", "generator_model"}
+    | {"random_parameters", "prior_groups"},
     {"estimators", "objectives", "predictive", "pruning", "bounds", "marginal", "codes"}
     | {"mc_dropout", "chunked_outputs"}
     | {"latent_space", "latent_paths", "latent_pictures"},

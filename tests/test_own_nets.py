@@ -17,8 +17,10 @@ FILES = [
     for name, text in re.findall(rf"```{kind}\n# (\S+)\n(.*?)```", PAGE, re.DOTALL)
 ]
 COMMANDS = re.findall(r"lightning-vi (fit --config .*)", PAGE)
-SHORT = ["--trainer.max_epochs=1", "--trainer.limit_train_batches=2", "--trainer.limit_val_batches=1"]
-SMALLER = ["--trainer.limit_test_batches=1", "--data=Digits", "--data.batch_size=20"]
+SHORT = [
+    *("--trainer.max_epochs=1", "--trainer.limit_train_batches=1", "--trainer.limit_val_batches=1"),
+    *("--trainer.callbacks=[LastCheckpoint]", "--test_checkpoint=none", "--data=Digits", "--data.batch_size=20"),
+]
 
 
 def test_python_blocks() -> None:
@@ -40,4 +42,4 @@ def test_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     for command in COMMANDS:
         draws = [] if "config mlp" in command else ["--model.draws=2", "--model.val_draws=2"]
         width = ["--model.net.hidden=[8]"] if "mnist" in command else []
-        assert main([*shlex.split(command), *SHORT, *SMALLER, *draws, *width]) == 0, command
+        assert main([*shlex.split(command), *SHORT, *draws, *width]) == 0, command

@@ -23,7 +23,7 @@ def test_a_random_parameter_has_no_value_outside_of_forward() -> None:
         lambda: F.linear(x, weight),  # type: ignore[arg-type]
         lambda: torch.cat([x, weight]),  # type: ignore[list-item]
         lambda: x @ weight,  # type: ignore[operator]
-        lambda: weight.sum(),  # type: ignore[operator]
+        lambda: weight.sum(),
     ):
         with pytest.raises(UserError, match=RANDOM.format("0.weight")):
             use()

@@ -46,7 +46,8 @@ def quantised() -> nn.Module:
         warnings.simplefilter("ignore")  # that it moves to another package
         from torch.ao.quantization import quantize_dynamic
 
-        return quantize_dynamic(nn.Sequential(nn.Conv1d(1, 1, 1), nn.Linear(3, 2)), {nn.Linear})
+        net: nn.Module = quantize_dynamic(nn.Sequential(nn.Conv1d(1, 1, 1), nn.Linear(3, 2)), {nn.Linear})
+        return net
 
 
 def old_weight_norm() -> nn.Module:

@@ -107,9 +107,9 @@ class BayesByBackprop(SupervisedModule):
         converts = isinstance(strategy, ParallelStrategy) and strategy._layer_sync is not None
         if converts and any(isinstance(module, _BatchNorm) for module in self.model.random_modules):
             raise UserError(
-                "BayesByBackprop: trainer.sync_batchnorm (=true) would replace layers with random weights. Give a "
-                "network that torch.nn.SyncBatchNorm.convert_sync_batchnorm has made, or keep them deterministic by "
-                "`bayesian`."
+                "BayesByBackprop: trainer.sync_batchnorm (=true) would replace layers with random weights. Leave it "
+                "out and give a network that torch.nn.SyncBatchNorm.convert_sync_batchnorm has made, or keep them "
+                "deterministic by `bayesian`."
             )
 
     def on_fit_start(self) -> None:

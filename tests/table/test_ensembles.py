@@ -80,6 +80,10 @@ def test_what_a_configuration_leaves_out_is_the_same_for_a_member() -> None:
             {"model": "PointEstimate", "data.seed": 0},
             "data.seed (=0) gives all seeds the same order of examples; leave it out.",
         ),
+        (
+            {"model": "BayesByBackprop", "model.temperature": 0.1},
+            "model.temperature (=0.1) is an option of a single model only.",
+        ),
         ({"model": "PointEstimate", "data.seed": None}, None),
         (
             {"model": "PointEstimate", "model.dropout_draws": 50},
