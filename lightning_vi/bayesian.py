@@ -188,6 +188,14 @@ class BayesianModule(nn.Module):
         """The posterior mean as weights."""
         return self.split(only_kept(self.mu, self.kept))
 
+    def network_at_mean(self) -> nn.Module:
+        """A copy of the network as an ordinary module, whose parameters are the posterior mean."""
+        other = copy.deepcopy(self)
+        parameters = {name: nn.Parameter(weight.detach().clone()) for name, weight in other.mean().items()}
+        for name, module, attribute in other._places:
+            setattr(module, attribute, parameters[name])
+        return other.net
+
     def forward(self, inputs: Tensor, weights: Weights) -> Any:
         """The network's output with the given weights (a draw's, or the mean)."""
         # torch.func.functional_call looks all modules up by name, which takes as long as a small layer.

@@ -5,15 +5,13 @@ and so is one whose datamodule does not tell them: then they are given like any 
 """
 
 import signal
-import traceback
 from argparse import ArgumentError, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, NoReturn
 
 import yaml
-from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # imported there without __all__
-from lightning.fabric.utilities.exceptions import MisconfigurationException
+from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]  # imported there without __all__
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter, ModelCheckpoint, ProgressBar, Timer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -27,6 +25,7 @@ from lightning_vi import (  # noqa: F401
     adversarial,
     datamodules,
     estimators,
+    foreign_errors,
     likelihoods,
     modules,
     named_classes,
@@ -56,40 +55,39 @@ TERMINATED = 128 + signal.SIGTERM
 """Exit code of a command that has ended by SIGTERM, as a shell has it."""
 
 
+def install() -> None:
+    """Make jsonargparse know our classes and those of plug-ins, by short names, and build nothing but classes."""
+    plugins.load()
+    short_names.install()
+    named_classes.install()
+
+
 def run(args: Sequence[str]) -> int:
     """Run a command line and return its exit code, 0 or `TERMINATED`.
 
     Raises:
         UserError: for a mistake in it, or in a file or a setting that it names.
+        KeyboardInterrupt: at Ctrl-C.
     """
-    plugins.load()
-    short_names.install()
-    named_classes.install()
+    install()
     with quiet():
         try:
             CommandLine(list(args))
         except SIGTERMException:
             return TERMINATED
+        except SystemExit as end:
+            # So Lightning ends a training that Ctrl-C has interrupted.
+            if isinstance(end.__context__, KeyboardInterrupt):
+                raise end.__context__ from None
+            raise
         except UserError:
             raise
-        except (MisconfigurationException, ValueError, RuntimeError) as error:
-            if str(error).startswith("Expected more than 1 value per channel"):
-                raise UserError(
-                    "a minibatch of one example, perhaps an epoch's last, cannot be normalised by BatchNorm1d. "
-                    "Set another --data.batch_size."
-                ) from error
-            if not _complains_of_settings(error):
+        except Exception as error:
+            told = foreign_errors.mistake(error)
+            if told is None:
                 raise
-            raise UserError(user_errors.shorten(str(error))) from error
+            raise UserError(told) from error
     return 0
-
-
-def _complains_of_settings(error: Exception) -> bool:
-    """Whether Lightning has refused what was asked of it."""
-    if isinstance(error, RuntimeError):
-        return str(error).startswith("Early stopping conditioned on metric")
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return str(frame.f_globals["__name__"]).startswith("lightning.")
 
 
 def _is_clock(callback: Callback) -> bool:
@@ -99,6 +97,9 @@ def _is_clock(callback: Callback) -> bool:
 
 class NamedConfigFile(ActionConfigFile):
     """`--config` that knows the packaged configurations by name. Its mistakes name the file."""
+
+    complete: ClassVar = {"bash": "_lightning_vi_configs", "zsh": "_files", "tcsh": "f"}
+    """What each shell completes it with, as `shtab` has it."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
         """Merge a configuration into what has been read so far."""
@@ -323,6 +324,21 @@ class CommandLine(LightningCLI):
     def predict(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
         """See `Session.predict`."""
         Session(self.trainer, model, datamodule).predict(ckpt_path)
+
+
+class Description(CommandLine):
+    """Prints what a function makes of the parsers of all commands, by name, and ends the process as `--help` does."""
+
+    def __init__(self, describe: Callable[[Mapping[str, ArgumentParser]], str]) -> None:
+        self._describe = describe
+        install()
+        with quiet():
+            super().__init__([])
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> NoReturn:
+        """See `LightningCLI.parse_arguments`, behind which the command would be run."""
+        print(self._describe({command: self._parser(command) for command in self.subcommands()}))
+        raise SystemExit(0)
 
 
 def _listed(value: Any) -> list[Any]:
