@@ -8,7 +8,7 @@ import signal
 from argparse import ArgumentError, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]  # imported there without __all__
@@ -97,9 +97,6 @@ def _is_clock(callback: Callback) -> bool:
 
 class NamedConfigFile(ActionConfigFile):
     """`--config` that knows the packaged configurations by name. Its mistakes name the file."""
-
-    complete: ClassVar = {"bash": "_lightning_vi_configs", "zsh": "_files", "tcsh": "f"}
-    """What each shell completes it with, as `shtab` has it."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
         """Merge a configuration into what has been read so far."""

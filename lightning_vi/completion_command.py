@@ -1,19 +1,27 @@
-"""The command `lightning-vi completion`: a script by which a shell completes commands, options and their values."""
+"""The command `lightning-vi completion`: a script by which a shell completes commands, options and their values.
 
+`shtab` writes it from a plain parser. jsonargparse could hand `shtab` its own, and adds the arguments of all classes
+that any argument may be, and theirs: with PyTorch's classes that does not come to an end. Here the arguments of models
+and data are options, and no deeper ones.
+"""
+
+import argparse
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal, get_args, get_origin
 
+import shtab
 from jsonargparse import ArgumentParser
 
-from lightning_vi import __version__, export_command, named_configs, sample_command, schema_command
-from lightning_vi.cli import Description, NamedConfigFile
+from lightning_vi import __version__, export_command, named_configs, sample_command, schema_command, short_names
+from lightning_vi.cli import Description
 from lightning_vi.options import parsed
 from lightning_vi.table import command as table
+from lightning_vi.user_errors import parser_of
 
 SHELLS = ("bash", "zsh", "tcsh")
-
-CONFIGS = f"{NamedConfigFile.complete['bash']}() {{ compgen -W '{{names}}' -- \"$1\"; compgen -f -- \"$1\"; }}"
-"""What bash completes `--config` with: packaged configurations and files."""
+CONFIGS = {**shtab.FILE, "bash": "_lightning_vi_configs"}
+PREAMBLE = f"{CONFIGS['bash']}() {{ compgen -W '{' '.join(named_configs.packaged())}' -- \"$1\"; compgen -f -- \"$1\"; }}"
+"""What bash completes `--config` with: packaged configurations and files; other shells complete files."""
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -42,10 +50,43 @@ def parser() -> ArgumentParser:
 
 
 def _script(parsers: Mapping[str, ArgumentParser], shell: str) -> str:
-    whole = ArgumentParser(prog="lightning-vi", version=__version__)
-    commands = whole.add_subcommands()
+    whole = argparse.ArgumentParser(prog="lightning-vi")
+    whole.add_argument("--version", action="version", version=__version__)
+    commands = whole.add_subparsers()
     own = {"table": table, "sample": sample_command, "export": export_command, "schema": schema_command}
-    for name, each in {**parsers, **{name: module.parser() for name, module in own.items()}, "completion": parser()}.items():
-        commands.add_subcommand(name, each)
-    preambles = [CONFIGS.replace("{names}", " ".join(named_configs.packaged()))] if shell == "bash" else []
-    return whole.get_completion_script(f"shtab-{shell}", preambles=preambles)
+    of_commands = {**parsers, **{name: module.parser() for name, module in own.items()}, "completion": parser()}
+    for name, each in of_commands.items():
+        plain = commands.add_parser(name, help=each.description)  # shtab leaves out one without
+        for names, kind in _options(each).items():
+            action = plain.add_argument(*names, choices=_values(kind) or None)
+            if "--config" in names:
+                action.complete = CONFIGS  # type: ignore[attr-defined]  # what shtab looks for
+    script: str = shtab.complete(whole, shell, preamble=PREAMBLE if shell == "bash" else "")
+    return script
+
+
+def _options(parser: ArgumentParser) -> dict[tuple[str, ...], Any]:
+    """Names of what can be given, with its type; of a class also what those of this package are made of."""
+    options: dict[tuple[str, ...], Any] = {}
+    for action in parser._actions:
+        kind = getattr(action, "_typehint", None)
+        if action.dest != "help" and action.help != argparse.SUPPRESS:
+            options[tuple(action.option_strings) or (action.dest,)] = kind
+        if action.dest in ("model", "data"):
+            for path in short_names.class_paths(kind):
+                if path.startswith("lightning_vi."):
+                    of_class = {(f"--{action.dest}.{each.dest}",): each for each in parser_of(path)._actions}
+                    options |= {name: getattr(each, "_typehint", None) for name, each in of_class.items()}
+    return options
+
+
+def _values(kind: Any) -> list[str]:
+    """What an option of a type may be, as far as that can be listed: words, and short names of classes."""
+    if get_origin(kind) is Literal:
+        return [str(each) for each in get_args(kind)]
+    if kind is bool:
+        return ["true", "false"]
+    if isinstance(kind, type):
+        of_classes = (path for path in short_names.class_paths(kind) if path.startswith(short_names.PRECEDENCE))
+        return sorted({path.rpartition(".")[2] for path in of_classes})
+    return [value for each in get_args(kind) for value in _values(each)]

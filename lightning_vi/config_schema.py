@@ -6,7 +6,7 @@ several options decide together, and the bounds of numbers, only the command its
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from jsonargparse import ArgumentParser
 from jsonargparse._completions_jsonschema import ParserJsonschema
@@ -38,24 +38,35 @@ class _Generator(ParserJsonschema):
             super().set_dest(schema, f"{dest}+", more, False, descriptions)
 
     def callable_schema(self, typehint: Any, action: Any) -> Schema:
-        """What makes objects of a class is a class: functions may not be named."""
-        found: Schema = super().callable_schema(typehint, action)
-        return next((each for each in found.get("anyOf", []) if "$ref" in each), found)
+        """What makes objects of a class, or of one of several, is a class: functions may not be named."""
+        for made in get_args(typehint)[-1:]:
+            found: Schema = self.typehint_schema(made, action)
+            if all("$ref" in each for each in found.get("anyOf", [found])):
+                return found
+        text: Schema = super().callable_schema(typehint, action)
+        return text
 
     def subclass_def(self, class_type: type, action: Any) -> Schema:
-        """A class by its name alone or with arguments, or arguments alone for the class that another file names."""
+        """A class by its name alone or with arguments, or arguments alone for the class that another file names.
+
+        Arguments of the user's own classes, and of packages that have merely been imported, are not described.
+        """
+        if issubclass(class_type, type):  # of metaclasses jsonargparse cannot ask for derived ones
+            return {"type": "string"}
         names = _names(short_names.class_paths(class_type))
-        known = [name for of_class in names.values() for name in of_class]
-        own = {"type": "string", "pattern": DOTTED, "not": {"enum": known}}
-        of_own = {"class_path": own, "init_args": {"type": "object"}, "dict_kwargs": {"type": "object"}}
-        schemas: list[Schema] = [{"enum": known}, own]
-        for path, of_class in names.items():
-            with_arguments: Schema = self.class_path_schema(path, action)
-            with_arguments["properties"]["class_path"] = {"enum": of_class}
-            del with_arguments["required"]
-            schemas.append(with_arguments)
+        described = {path: found for path, found in names.items() if path.startswith(short_names.PRECEDENCE)}
+        known = [name for found in described.values() for name in found]
+        others = [name for path, found in names.items() if path not in described for name in found]
+        other = {"anyOf": [{"enum": others}, {"type": "string", "pattern": DOTTED, "not": {"enum": known}}]}
+        arguments = {"class_path": other, "init_args": {"type": "object"}, "dict_kwargs": {"type": "object"}}
+        schemas: list[Schema] = [{"enum": known}, other]
+        for path, found in described.items():
+            of_class: Schema = self.class_path_schema(path, action)
+            of_class["properties"]["class_path"] = {"enum": found}
+            del of_class["required"]
+            schemas.append(of_class)
         schemas.append(
-            {"type": "object", "properties": of_own, "required": ["class_path"], "additionalProperties": False}
+            {"type": "object", "properties": arguments, "required": ["class_path"], "additionalProperties": False}
         )
         return {"anyOf": schemas}
 

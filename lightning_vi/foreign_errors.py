@@ -13,8 +13,8 @@ OF_SETTINGS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueErr
 
 def mistake(error: Exception) -> str | None:
     """What is told of an exception that a training has raised; None if no setting is to blame."""
-    frame = _innermost(error)
-    module = str(frame.f_globals["__name__"])
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    module = _module(frames[-1])
     if str(error).startswith("Expected more than 1 value per channel"):
         return (
             "a minibatch of one example, perhaps an epoch's last, cannot be normalised by BatchNorm1d. "
@@ -26,12 +26,12 @@ def mistake(error: Exception) -> str | None:
         return shorten(str(error))
     # `StepLR(step_size=0)` divides by it at the end of the first epoch.
     if isinstance(error, OF_SETTINGS) and module.startswith("torch.optim."):
-        owner = type(frame.f_locals["self"]).__name__ if "self" in frame.f_locals else module
-        return f"{owner}: its arguments do not fit: {shorten(str(error))}. Change them."
+        # A function beside its class may do the arithmetic.
+        owners = [frame.f_locals["self"] for frame in frames if _module(frame) == module and "self" in frame.f_locals]
+        name = type(owners[-1]).__name__ if owners else module
+        return f"{name}: its arguments do not fit: {shorten(str(error))}. Change them."
     return None
 
 
-def _innermost(error: Exception) -> FrameType:
-    """The frame that has raised it."""
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return frame
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals["__name__"])

@@ -72,7 +72,7 @@ def test_of_a_point_estimate_it_is_the_network(tmp_path: Path) -> None:
 
 
 def test_models_without_such_a_network_are_told(tmp_path: Path) -> None:
-    for module in (DeepEnsemble(MLP, (5,), 3), VAE(MLP, MLP, (5,))):
+    for module in (DeepEnsemble(MLP, (5,), 3), VAE((5,), MLP, MLP)):
         with pytest.raises(UserError, match="has no single network at a posterior mean; .* FILE.safetensors"):
             program.write(module, tmp_path / "a.pt2")
     assert not list(tmp_path.iterdir())
