@@ -20,7 +20,7 @@ from lightning_vi.user_errors import parser_of
 
 SHELLS = ("bash", "zsh", "tcsh")
 CONFIGS = {**shtab.FILE, "bash": "_lightning_vi_configs"}
-PREAMBLE = f"{CONFIGS['bash']}() {{ compgen -W '{' '.join(named_configs.packaged())}' -- \"$1\"; compgen -f -- \"$1\"; }}"
+PREAMBLE = f'{CONFIGS["bash"]}() {{ compgen -W \'{" ".join(named_configs.packaged())}\' -- "$1"; compgen -f -- "$1"; }}'
 """What bash completes `--config` with: packaged configurations and files; other shells complete files."""
 
 

@@ -40,7 +40,11 @@ def parser() -> ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "command", type=Literal[COMMANDS], nargs="?", default="fit", help="Whose configurations; by default those of fit."
+        "command",
+        type=Literal[COMMANDS],
+        nargs="?",
+        default="fit",
+        help="Whose configurations; by default those of fit.",
     )
     return parser
 

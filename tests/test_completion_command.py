@@ -8,6 +8,7 @@ import pytest
 
 from lightning_vi.__main__ import COMMANDS, main
 from tests.elsewhere import elsewhere as elsewhere
+from tests.printing import printed
 
 COMPLETE = """
 source "$1"; shift
@@ -22,19 +23,8 @@ printf '%s\\n' "${COMPREPLY[@]}"
 @pytest.fixture(scope="module")
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("script") / "completion.bash"
-    path.write_text(printed("bash"))
+    path.write_text(printed("completion", "bash"))
     return path
-
-
-def printed(shell: str) -> str:
-    import io
-    from contextlib import redirect_stdout
-
-    out = io.StringIO()
-    with redirect_stdout(out), pytest.raises(SystemExit) as end:
-        main(["completion", shell])
-    assert end.value.code == 0
-    return out.getvalue()
 
 
 def completed(script: Path, *words: str) -> list[str]:
@@ -83,7 +73,7 @@ def test_classes(script: Path) -> None:
 
 @pytest.mark.parametrize("shell", ["zsh", "tcsh"])
 def test_scripts_of_other_shells(shell: str) -> None:
-    script = printed(shell)
+    script = printed("completion", shell)
     assert "lightning-vi" in script
     assert "--trainer.max_epochs" in script or "trainer.max_epochs" in script
 

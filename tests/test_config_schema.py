@@ -1,8 +1,6 @@
 """The schema of `lightning-vi schema`: what editors are told is what the command reads."""
 
-import io
 import json
-from contextlib import redirect_stdout
 from typing import Any
 
 import pytest
@@ -10,20 +8,10 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from lightning_vi import named_configs
-from lightning_vi.__main__ import main
+from tests.printing import printed
 
 TABLES = {name for name in named_configs.packaged() if name.startswith("table1") and "/" not in name}
 CONFIGS = sorted({*named_configs.packaged()} - TABLES)
-
-
-def printed(*arguments: str) -> str:
-    out = io.StringIO()
-    with redirect_stdout(out):
-        try:
-            assert main(list(arguments)) == 0
-        except SystemExit as end:
-            assert end.code == 0
-    return out.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +55,20 @@ def test_a_printed_configuration_is_valid(name: str, of_fit: Draft202012Validato
 VALID = {
     "a part of another file's": "data: {init_args: {batch_size: 32}}",
     "a class of one's own": "model: {class_path: my_package.MyModule, init_args: {anything: 3}}",
-    "a network of one's own": "model: {class_path: BayesByBackprop, init_args: {net: {class_path: mine.Net, init_args: {a: 1}}}}",
+    "a network of one's own": """
+model:
+  class_path: BayesByBackprop
+  init_args: {net: {class_path: mine.Net, init_args: {a: 1}}}
+""",
     "a class by its name": "model: BayesByBackprop",
     "a class by its path": "data: {class_path: lightning_vi.datamodules.Digits}",
     "a list that is added to": "trainer: {callbacks+: [SignalToNoise]}",
     "null": "model: {class_path: BayesByBackprop, init_args: {lr_scheduler: null}}",
-    "a whole number for a float": "model: {class_path: BayesByBackprop, init_args: {prior: {class_path: Gaussian, init_args: {sigma: 1}}}}",
+    "a whole number for a float": """
+model:
+  class_path: BayesByBackprop
+  init_args: {prior: {class_path: Gaussian, init_args: {sigma: 1}}}
+""",
 }
 
 MISTAKES = {

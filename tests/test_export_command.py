@@ -1,5 +1,6 @@
 """`lightning-vi export`: what it writes, and what another process makes of it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,17 @@ def test_the_network_runs_in_a_process_without_this_package(
     torch.testing.assert_close(read("outputs.npy"), expected)
 
 
+def test_what_the_documentation_says_runs(checkpoint: Path) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "command_line.md").read_text()
+    (commands,) = (block.split("```")[0] for block in page.split("```\n") if block.startswith("lightning-vi export"))
+    for line in commands.splitlines():
+        _, *arguments = line.split()
+        run = "runs/bbb_digits/version_0/checkpoints/last.ckpt"
+        assert main([each.replace(run, str(checkpoint)) for each in arguments]) == 0
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(block, {})
+
+
 def test_by_default_beside_the_checkpoint_and_the_same_when_loaded(checkpoint: Path) -> None:
     assert main(["export", str(checkpoint)]) == 0
     there = load(checkpoint.with_suffix(".safetensors"), BayesByBackprop)
@@ -133,8 +145,6 @@ def test_weights_of_all_kinds_of_models(config: str) -> None:
     ],
 )
 def test_mistakes(arguments: list[str], told: str, checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import re
-
     Path("taken").touch()
     assert main(["export", *(each.replace("CKPT", str(checkpoint)) for each in arguments)]) == 2
     captured = capsys.readouterr()
@@ -156,7 +166,7 @@ def test_classes_of_others_are_not_built(checkpoint: Path) -> None:
     with pytest.raises(UserError, match="does not say how to build its model"):
         load("b.safetensors", BayesByBackprop)
     tensor_file.write(tensor_file.Model(settings, {}), Path("c.safetensors"))
-    with pytest.raises(UserError, match="cannot be built: .*Missing key"):
+    with pytest.raises(UserError, match=r"cannot be built: .*Missing key"):
         load("c.safetensors", BayesByBackprop)
     with pytest.raises(UserError, match="holds a BayesByBackprop, not a GAN"):
         load(checkpoint, GAN)

@@ -118,7 +118,9 @@ def test_types_are_checked_against_the_wheel(installed: Path, tmp_path: Path) ->
     (tmp_path / "mypy.ini").write_text("[mypy]\nstrict = true\n[mypy-torch.*,lightning.*]\nfollow_imports = skip\n")
     mypy = [sys.executable, "-m", "mypy", "--python-executable", installed / "bin" / "python"]
     run(*mypy, "user.py", folder=tmp_path)
-    wrong = subprocess.run([*mypy, "wrong.py"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    wrong = subprocess.run(
+        [*mypy, "wrong.py"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
     assert wrong.stdout.count("error:") == 2, wrong.stdout
     assert "[arg-type]" in wrong.stdout
     assert "[assignment]" in wrong.stdout

@@ -45,7 +45,9 @@ class Sorted(nn.Module):
 @pytest.mark.parametrize(
     ("net", "shape"), [(MLP, (1, 8, 8)), (LeNet, (1, 28, 28)), (Tied, (5,))], ids=lambda value: str(value)
 )
-def test_gives_the_logits_at_the_posterior_mean_for_any_batch(net: type, shape: tuple[int, ...], tmp_path: Path) -> None:
+def test_gives_the_logits_at_the_posterior_mean_for_any_batch(
+    net: type, shape: tuple[int, ...], tmp_path: Path
+) -> None:
     module = BayesByBackprop(net, shape, 10).eval()
     program.write(module, tmp_path / "a.pt2")
     for batch in (1, 2, 7):
@@ -73,12 +75,12 @@ def test_of_a_point_estimate_it_is_the_network(tmp_path: Path) -> None:
 
 def test_models_without_such_a_network_are_told(tmp_path: Path) -> None:
     for module in (DeepEnsemble(MLP, (5,), 3), VAE((5,), MLP, MLP)):
-        with pytest.raises(UserError, match="has no single network at a posterior mean; .* FILE.safetensors"):
+        with pytest.raises(UserError, match=r"has no single network at a posterior mean; .* FILE\.safetensors"):
             program.write(module, tmp_path / "a.pt2")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_network_that_cannot_be_followed_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="Sorted: torch.export cannot follow this network"):
+    with pytest.raises(UserError, match=r"Sorted: torch\.export cannot follow this network"):
         program.write(PointEstimate(Sorted, (5,), 3), tmp_path / "a.pt2")
     assert not list(tmp_path.iterdir())

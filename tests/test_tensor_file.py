@@ -64,7 +64,11 @@ def test_holds_no_pickle(path: Path) -> None:
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
     kinds = {"BOOL": 1, "F32": 4, "I64": 8}
-    sizes = [kinds[entry["dtype"]] * torch.Size(entry["shape"]).numel() for name, entry in header.items() if name != "__metadata__"]
+    sizes = [
+        kinds[entry["dtype"]] * torch.Size(entry["shape"]).numel()
+        for name, entry in header.items()
+        if name != "__metadata__"
+    ]
     assert len(content) == 8 + length + sum(sizes)
 
 
