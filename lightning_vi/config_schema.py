@@ -21,7 +21,7 @@ DOTTED = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"
 
 def schema(parser: ArgumentParser) -> Schema:
     """The schema of the files that a parser reads, Draft 2020-12."""
-    found: Schema = _Generator().generate(parser)
+    found: Schema = _Generator().generate(parser)  # type: ignore[no-untyped-call]
     return found
 
 

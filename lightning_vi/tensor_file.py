@@ -19,8 +19,12 @@ from lightning_vi.errors import UserError
 from lightning_vi.whole_file import whole
 
 SUFFIX = ".safetensors"
-FORMAT = "1"
-"""Number of what stands in the header, raised when that is read in another way."""
+KEY = "lightning_vi"
+FORMAT = 1
+"""Number of what stands in the header under the key, raised when that is read in another way."""
+
+UNREADABLE = (LookupError, TypeError, ValueError, RecursionError)
+"""What reading JSON that is something else raises."""
 
 
 class Model(NamedTuple):
@@ -36,7 +40,7 @@ class Model(NamedTuple):
 
 
 def write(model: Model, path: Path) -> None:
-    """Write the file; what shares memory is written as often as it is named.
+    """Write the file, the same bytes for the same model; what shares memory is written as often as it is named.
 
     Raises:
         UserError: If the state, that of a module of the user's own, is more than tensors and plain values.
@@ -48,9 +52,10 @@ def write(model: Model, path: Path) -> None:
         content = json.dumps({"settings": model.settings, "state": others})
     except TypeError as error:
         raise UserError(f"{path}: the model's state is more than tensors and plain values: {error}.") from error
-    header = {"format": FORMAT, "content": content, "sha256": _digest(content, tensors)}
+    # One text, since safetensors writes several in any order.
+    header = json.dumps({"format": FORMAT, "sha256": _digest(content, tensors), "content": content})
     with whole(path) as part:
-        save_file(tensors, part, metadata={f"lightning_vi_{name}": text for name, text in header.items()})
+        save_file(tensors, part, metadata={KEY: header})
 
 
 def read(path: Path) -> Model:
@@ -61,25 +66,26 @@ def read(path: Path) -> Model:
     """
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            header: dict[str, str] = file.metadata() or {}
+            texts: dict[str, str] = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
     except (OSError, SafetensorError) as error:
         raise UserError(f"{path} is not a file of safetensors, or is damaged: {error}.") from error
-    found = header.get("lightning_vi_format")
-    if found is None:
-        raise UserError(f"{path} does not say how to build its model, as those of `lightning-vi export` do.")
+    try:
+        header = json.loads(texts[KEY])
+        found, digest, content = header["format"], header["sha256"], str(header["content"])
+    except UNREADABLE as error:
+        raise UserError(f"{path} does not say how to build its model, as those of `lightning-vi export` do.") from error
     if found != FORMAT:
         raise UserError(
             f"{path} has the format {found}, but this version of lightning-vi reads format {FORMAT} only. "
             "Use the version that has written it."
         )
-    content = header.get("lightning_vi_content", "")
-    if header.get("lightning_vi_sha256") != _digest(content, tensors):
+    if digest != _digest(content, tensors):
         raise UserError(f"{path} is damaged: its checksum is not that of its content.")
     try:
         values = json.loads(content)
         return Model(dict(values["settings"]), _joined(tensors, dict(values["state"])))
-    except (LookupError, TypeError, ValueError, RecursionError) as error:  # the checksum may be the work of anybody
+    except UNREADABLE as error:  # the checksum may be the work of anybody
         raise UserError(f"{path} does not say how to build its model, as those of `lightning-vi export` do.") from error
 
 

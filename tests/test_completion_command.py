@@ -68,7 +68,8 @@ def test_values(script: Path) -> None:
 
 
 def test_classes(script: Path) -> None:
-    assert "lightning_vi.modules.BayesByBackprop" in completed(script, "fit", "--model", "lightning_vi.modules.B")
+    assert completed(script, "fit", "--model", "BayesBy") == ["BayesByBackprop"]
+    assert set(completed(script, "fit", "--model.prior", "")) == {"Gaussian", "ScaleMixture"}
 
 
 @pytest.mark.parametrize("shell", ["zsh", "tcsh"])

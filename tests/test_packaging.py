@@ -58,7 +58,7 @@ def installed(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("installed") / "venv"
     venv.create(folder)
     python = folder / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index"]
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index"]
     run(*pip, built[1], folder=folder)
     (packages,) = folder.glob("lib/*/site-packages")
     # Of a folder that is named so Python reads no further such files: the sources' own installation stays unseen.
@@ -116,7 +116,7 @@ def test_types_are_checked_against_the_wheel(installed: Path, tmp_path: Path) ->
     (tmp_path / "wrong.py").write_text('from lightning_vi.nearest import nearest\n\nbest: int = nearest(3, ["abc"])\n')
     # Types of others, of PyTorch above all, would take a minute and are not what is asked.
     (tmp_path / "mypy.ini").write_text("[mypy]\nstrict = true\n[mypy-torch.*,lightning.*]\nfollow_imports = skip\n")
-    mypy = [sys.executable, "-m", "mypy", "--python-executable", installed / "bin" / "python"]
+    mypy: list[str | Path] = [sys.executable, "-m", "mypy", "--python-executable", installed / "bin" / "python"]
     run(*mypy, "user.py", folder=tmp_path)
     wrong = subprocess.run(
         [*mypy, "wrong.py"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False

@@ -76,7 +76,7 @@ def test_holds_no_pickle(path: Path) -> None:
 def test_a_changed_byte_is_told(part: str, path: Path) -> None:
     tensor_file.write(Model(SETTINGS, bayesian().state_dict()), path)
     content = bytearray(path.read_bytes())
-    places = {"length": 1, "header": 9, "text": content.index(b"hidden"), "tensor": -30, "end": -1}
+    places = {"length": 1, "header": 9, "text": content.index(b"sigma"), "tensor": -30, "end": -1}
     content[places[part]] ^= 1
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"a\.safetensors is (not a file of safetensors, or is )?damaged"):
@@ -92,11 +92,12 @@ def test_a_file_that_is_cut_short_or_another_is_told(path: Path) -> None:
             tensor_file.read(path)
 
 
-def write_with(path: Path, **header: str) -> None:
+def write_with(path: Path, **header: object) -> None:
     """A file with a header of one's own, its checksum right."""
     tensors = {"a": torch.ones(2)}
-    header = {"format": "1", "sha256": tensor_file._digest(header.get("content", ""), tensors), **header}
-    save_file(tensors, path, metadata={f"lightning_vi_{name}": text for name, text in header.items()})
+    content = str(header.get("content", ""))
+    text = json.dumps({"format": 1, "sha256": tensor_file._digest(content, tensors), "content": content, **header})
+    save_file(tensors, path, metadata={"lightning_vi": text})
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "3", "{}", '{"settings": {}, "state": 3}', "[" * 100_000])
@@ -107,10 +108,11 @@ def test_settings_that_are_none_are_told(content: str, path: Path) -> None:
 
 
 def test_files_of_others_and_of_later_versions_are_told(path: Path) -> None:
-    save_file({"a": torch.ones(2)}, path)
-    with pytest.raises(UserError, match="does not say how to build its model"):
-        tensor_file.read(path)
-    write_with(path, format="2")
+    for metadata in (None, {"lightning_vi": "text"}, {"lightning_vi": "[]"}, {"format": "pt"}):
+        save_file({"a": torch.ones(2)}, path, metadata=metadata)
+        with pytest.raises(UserError, match="does not say how to build its model"):
+            tensor_file.read(path)
+    write_with(path, format=2)
     with pytest.raises(UserError, match="has the format 2, but this version of lightning-vi reads format 1 only"):
         tensor_file.read(path)
 

@@ -1,5 +1,6 @@
 """The sample sweep, made and run by W&B's own commands with a server that hands out one run."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,8 +35,6 @@ def wandb(server: Server, *arguments: str) -> str:
     command = Path("bin/lightning-vi")
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m lightning_vi "$@"\n')
     command.chmod(0o755)
-    import os
-
     environment = {**os.environ, **server.environment, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     environment["PATH"] = f"{Path('bin').resolve()}{os.pathsep}{environment['PATH']}"
     done = subprocess.run(
