@@ -1,9 +1,11 @@
 """The command `lightning-vi`. Answers at once what needs neither torch nor Lightning, which take seconds to import."""
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 
 from lightning_vi import __version__, named_configs
 from lightning_vi.allocator import keep_freed_memory
@@ -22,13 +24,16 @@ COMMANDS = {
     "table": "train the rows of a table over seeds, and report them beside published figures",
     "compare": "score checkpoints on one test split, in one table, with how uncertain they are",
     "sample": "draw what a checkpoint's model makes of its prior: samples, manifold, traversals, interpolations",
+    "export": "write a checkpoint's model without any pickle: weights and settings, or the network as a program",
+    "schema": "print the JSON schema of configurations, for editors",
+    "completion": "print a script that makes a shell complete commands, options and values",
 }
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code: 0, 2 for a user's mistake, which is told in a line.
 
-    `table` returns 1 if one of its runs has failed; what SIGTERM has ended returns 143.
+    `table` returns 1 if one of its runs has failed; what SIGTERM has ended returns 143, and what Ctrl-C has, 130.
 
     Any other exception passes through, since it is a bug.
 
@@ -46,6 +51,11 @@ def main(args: Sequence[str] | None = None) -> int:
         if not told_by_first_process():
             print(f"lightning-vi: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        if show_traceback:
+            traceback.print_exc()
+        print("lightning-vi: interrupted.", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -63,15 +73,8 @@ def _dispatch(arguments: list[str]) -> int:
         # As `python -m` does, so that a configuration can name a class of a module in the current folder.
         if "" not in sys.path and os.getcwd() not in sys.path:
             sys.path.insert(0, "")
-        if command == "sample":
-            from lightning_vi import sample_command
-
-            sample_command.run(arguments[1:])
-            return 0
-        if command == "compare":
-            from lightning_vi import compare_command
-
-            compare_command.run(arguments[1:])
+        if command in ("compare", "sample", "export", "schema", "completion"):
+            import_module(f"lightning_vi.{command}_command").run(arguments[1:])
             return 0
         from lightning_vi import cli
 
@@ -104,7 +107,8 @@ Packaged configurations (a file of that name in the current folder wins):
 lightning-vi COMMAND --help                      all options
 lightning-vi COMMAND --model.help CLASS          options of a class
 lightning-vi COMMAND --config ... --print_config the configuration that would run
-lightning-vi COMMAND ... --traceback             where a mistake was noticed (or LIGHTNING_VI_TRACEBACK=1)"""
+lightning-vi COMMAND ... --traceback             where a mistake was noticed (or LIGHTNING_VI_TRACEBACK=1)
+lightning-vi --version                           this version"""
 
 
 def _columns(rows: dict[str, str]) -> str:

@@ -7,6 +7,7 @@ There are no special layers: convolutions, normalisation, pretrained weights and
 A weight can be removed: it is 0 then in every draw and in the mean, costs nothing, and training leaves it alone.
 """
 
+import copy
 import warnings
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -219,6 +220,14 @@ class BayesianModule(nn.Module):
         others = {f"net.{name}": each for name, each in state.items() if name not in {*self._shapes, *self.tied}}
         own = {name: each for name, each in self.state_dict().items() if not name.startswith("net.")}
         return {**own, "mu": means, **others}
+
+    def network_at_mean(self) -> nn.Module:
+        """A copy of the network as an ordinary module, whose parameters are the posterior mean."""
+        other = copy.deepcopy(self)
+        parameters = {name: nn.Parameter(weight.detach().clone()) for name, weight in other.mean().items()}
+        for name, module, attribute in other._places:
+            setattr(module, attribute, parameters[name])
+        return other.net
 
     def forward(self, inputs: Tensor, weights: Weights) -> Any:
         """The network's output with the given weights (a draw's, or the mean)."""

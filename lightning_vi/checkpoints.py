@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping
 
 from lightning_vi.checkpoint_version import require_known
 from lightning_vi.errors import UserError
+from lightning_vi.modules.newest_checkpoint import newest_checkpoint
 from lightning_vi.nearest import did_you_mean
 from lightning_vi.seal import damage, seal
 from lightning_vi.settings import flat
@@ -206,13 +207,11 @@ def named(trainer: Trainer) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        folders = {each.dirpath for each in trainer.checkpoint_callbacks if isinstance(each, ModelCheckpoint)}
-        files = [file for folder in folders if folder is not None for file in Path(folder).glob("*.ckpt")]
-        if files:
-            newest = max(files, key=lambda file: file.stat().st_mtime)
-            error.add_note(f"lightning-vi: the same command goes on from here with --ckpt_path {newest}")
-        else:
+        newest = newest_checkpoint(trainer)
+        if newest is None:
             error.add_note("lightning-vi: no checkpoint has been written yet.")
+        else:
+            error.add_note(f"lightning-vi: the same command goes on from here with --ckpt_path {newest}")
         raise
 
 

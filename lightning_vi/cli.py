@@ -5,15 +5,13 @@ and so is one whose datamodule does not tell them: then they are given like any 
 """
 
 import signal
-import traceback
 from argparse import ArgumentError, Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import yaml
-from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # imported there without __all__
-from lightning.fabric.utilities.exceptions import MisconfigurationException
+from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]  # imported there without __all__
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter, ModelCheckpoint, ProgressBar, Timer
 from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -27,6 +25,7 @@ from lightning_vi import (  # noqa: F401
     adversarial,
     datamodules,
     estimators,
+    foreign_errors,
     likelihoods,
     modules,
     named_classes,
@@ -56,40 +55,39 @@ TERMINATED = 128 + signal.SIGTERM
 """Exit code of a command that has ended by SIGTERM, as a shell has it."""
 
 
+def install() -> None:
+    """Make jsonargparse know our classes and those of plug-ins, by short names, and build nothing but classes."""
+    plugins.load()
+    short_names.install()
+    named_classes.install()
+
+
 def run(args: Sequence[str]) -> int:
     """Run a command line and return its exit code, 0 or `TERMINATED`.
 
     Raises:
         UserError: for a mistake in it, or in a file or a setting that it names.
+        KeyboardInterrupt: at Ctrl-C.
     """
-    plugins.load()
-    short_names.install()
-    named_classes.install()
+    install()
     with quiet():
         try:
             CommandLine(list(args))
         except SIGTERMException:
             return TERMINATED
+        except SystemExit as end:
+            # So Lightning ends a training that Ctrl-C has interrupted.
+            if isinstance(end.__context__, KeyboardInterrupt):
+                raise end.__context__ from None
+            raise
         except UserError:
             raise
-        except (MisconfigurationException, ValueError, RuntimeError) as error:
-            if str(error).startswith("Expected more than 1 value per channel"):
-                raise UserError(
-                    "a minibatch of one example, perhaps an epoch's last, cannot be normalised by BatchNorm1d. "
-                    "Set another --data.batch_size."
-                ) from error
-            if not _complains_of_settings(error):
+        except Exception as error:
+            told = foreign_errors.mistake(error)
+            if told is None:
                 raise
-            raise UserError(user_errors.shorten(str(error))) from error
+            raise UserError(told) from error
     return 0
-
-
-def _complains_of_settings(error: Exception) -> bool:
-    """Whether Lightning has refused what was asked of it."""
-    if isinstance(error, RuntimeError):
-        return str(error).startswith("Early stopping conditioned on metric")
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return str(frame.f_globals["__name__"]).startswith("lightning.")
 
 
 def _is_clock(callback: Callback) -> bool:
@@ -169,9 +167,15 @@ class PruningTrainer(Trainer):
 class CommandLine(LightningCLI):
     """Parses a command line, builds what it names and runs it."""
 
-    def __init__(self, args: list[str]) -> None:
+    def __init__(self, args: list[str], commands: Iterable[str] | None = None) -> None:
+        """Run a command line.
+
+        Args:
+            args: The command and its options.
+            commands: Those that get a parser of options, which takes long to build; by default the one that is run.
+        """
         defaults = [str(named_configs.packaged()[named_configs.DEFAULTS])]
-        self._command = args[0]
+        self._commands = args[:1] if commands is None else list(commands)
         super().__init__(
             LightningModule,
             LightningDataModule,
@@ -181,7 +185,7 @@ class CommandLine(LightningCLI):
             save_config_kwargs={"overwrite": True},
             # Abbreviations would make a new option change what an old command line means.
             parser_kwargs={"prog": "lightning-vi", "exit_on_error": False, "allow_abbrev": False}
-            | {self._command: {"default_config_files": defaults}},
+            | {command: {"default_config_files": defaults} for command in self._commands},
             subclass_mode_model=True,
             subclass_mode_data=True,
             args=args,
@@ -192,8 +196,8 @@ class CommandLine(LightningCLI):
         )
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override]  # there it does not know the command
-        """The one method of the Trainer that this command line needs: a parser of options takes long to build."""
-        return {self._command: METHODS[self._command]}
+        """See `LightningCLI.subcommands`."""
+        return {command: METHODS[command] for command in self._commands}
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """See `LightningCLI.init_parser`."""
@@ -211,8 +215,15 @@ class CommandLine(LightningCLI):
     ) -> None:
         """See `LightningCLI.setup_parser`."""
         super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
-        if self._command == "fit":
+        if "fit" in self._commands:
             self._add_fit_options()
+        for command in {"fit", "test"}.intersection(self._commands):
+            self._parser(command).add_argument(
+                "--ood",
+                type=LightningDataModule | None,
+                default=None,
+                help="A second datamodule, whose test split the test counts as out-of-distribution.",
+            )
 
     def _add_fit_options(self) -> None:
         self._parser("fit").add_argument(
@@ -233,13 +244,6 @@ class CommandLine(LightningCLI):
             default=None,
             help="How often last.ckpt is written inside an epoch: '100 steps' or, as in trainer.yaml, '5 minutes'.",
         )
-        for command in ("fit", "test"):
-            self._parser(command).add_argument(
-                "--ood",
-                type=LightningDataModule | None,
-                default=None,
-                help="A second datamodule, whose test split the test counts as out-of-distribution.",
-            )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Name the run, and link the model's shapes to the datamodule's."""
@@ -338,6 +342,21 @@ class CommandLine(LightningCLI):
     def predict(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: str | None) -> None:
         """See `Session.predict`."""
         Session(self.trainer, model, datamodule).predict(ckpt_path)
+
+
+class Description(CommandLine):
+    """Prints what a function makes of the parsers of all commands, by name, and ends the process as `--help` does."""
+
+    def __init__(self, describe: Callable[[Mapping[str, ArgumentParser]], str]) -> None:
+        self._describe = describe
+        install()
+        with quiet():
+            super().__init__([], METHODS)
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> NoReturn:
+        """See `LightningCLI.parse_arguments`, behind which the command would be run."""
+        print(self._describe({command: self._parser(command) for command in METHODS}))
+        raise SystemExit(0)
 
 
 def _listed(value: Any) -> list[Any]:

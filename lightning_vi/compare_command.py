@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser
 from lightning.pytorch import LightningDataModule
 
 from lightning_vi import comparison, named_classes, named_configs, short_names, user_errors
@@ -16,6 +16,7 @@ from lightning_vi.errors import UserError, require_at_least
 from lightning_vi.loading import load
 from lightning_vi.modules import SupervisedModule
 from lightning_vi.modules.supervised import Batch
+from lightning_vi.options import parsed
 from lightning_vi.quiet import quiet
 
 
@@ -28,7 +29,7 @@ def run(arguments: Sequence[str]) -> None:
     Raises:
         UserError: for a mistake in the arguments, a checkpoint that predicts no targets, or different test splits.
     """
-    options = _options(arguments)
+    options = parsed(parser(), arguments)
     if not options.checkpoints:
         raise UserError("compare needs checkpoints, e.g. runs/NAME/version_0/checkpoints/last.ckpt.")
     if options.draws is not None:
@@ -125,7 +126,8 @@ def _name(path: Path) -> str:
     return run if path.name == "last.ckpt" else f"{run}/{path.name}"
 
 
-def _options(arguments: Sequence[str]) -> Namespace:
+def parser() -> ArgumentParser:
+    """The parser of the command."""
     parser = ArgumentParser(
         prog="lightning-vi compare",
         description="Score the models of checkpoints on the test split, side by side, with how uncertain they are: a "
@@ -148,7 +150,4 @@ def _options(arguments: Sequence[str]) -> Namespace:
         help="Number of draws of all models that can draw, networks with dropout too; by default each model's own.",
     )
     parser.add_argument("--out", type=str, default="compare", help="Folder of compare.csv and compare.md.")
-    try:
-        return parser.parse_args(list(arguments))
-    except ArgumentError as error:
-        raise UserError(user_errors.explain(str(error), parser)) from error
+    return parser

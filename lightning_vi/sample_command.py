@@ -1,6 +1,5 @@
 """The command `lightning-vi sample`: pictures of what a checkpoint's model makes of its prior, without any data."""
 
-from argparse import ArgumentError
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -9,10 +8,11 @@ from jsonargparse import ArgumentParser, Namespace
 from lightning.pytorch import LightningModule
 from matplotlib.figure import Figure
 
-from lightning_vi import latent_pictures, user_errors
+from lightning_vi import latent_pictures
 from lightning_vi.errors import UserError
 from lightning_vi.latent_space import Generative, NothingToDraw, generative
 from lightning_vi.loading import load
+from lightning_vi.options import parsed
 
 
 class Picture(NamedTuple):
@@ -46,7 +46,7 @@ def run(arguments: Sequence[str]) -> None:
     Raises:
         UserError: for a mistake in the arguments, or a checkpoint that cannot be sampled.
     """
-    options = _options(arguments)
+    options = parsed(parser(), arguments)
     for name, least in (("rows", 1), ("columns", 2), ("seed", 0)):
         if options[name] is not None and options[name] < least:
             raise UserError(f"--{name} (={options[name]}) must be at least {least}.")
@@ -92,7 +92,8 @@ def _folder(path: Path) -> Path:
     return (parent.parent if parent.resolve().name == "checkpoints" else parent) / "samples"
 
 
-def _options(arguments: Sequence[str]) -> Namespace:
+def parser() -> ArgumentParser:
+    """The parser of the command."""
     parser = ArgumentParser(
         prog="lightning-vi sample",
         description="Draw what the model of a checkpoint makes of its prior: samples, the manifold of two latent "
@@ -112,7 +113,4 @@ def _options(arguments: Sequence[str]) -> Namespace:
     parser.add_argument("--rows", type=int | None, default=None, help="Rows of images; by default what suits.")
     parser.add_argument("--columns", type=int | None, default=None, help="Images in a row; by default what suits.")
     parser.add_argument("--seed", type=int, default=0, help="Of the draws.")
-    try:
-        return parser.parse_args(list(arguments))
-    except ArgumentError as error:
-        raise UserError(user_errors.explain(str(error), parser)) from error
+    return parser

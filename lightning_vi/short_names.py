@@ -30,12 +30,19 @@ def resolve(expected: Any, name: str) -> str:
     try:
         return str(_resolve(expected, name))
     except ValueError:
-        namesakes = [path for path in class_paths(expected) if path.rpartition(".")[2] == name]
-        for package in PRECEDENCE:
-            preferred = [path for path in namesakes if path.startswith(package)]
-            if len(preferred) == 1:
-                return preferred[0]
-        raise
+        found = preferred([path for path in class_paths(expected) if path.rpartition(".")[2] == name])
+        if found is None:
+            raise
+        return found
+
+
+def preferred(namesakes: list[str]) -> str | None:
+    """The import path that a name means which several classes have; None if precedence does not tell."""
+    for package in PRECEDENCE:
+        found = [path for path in namesakes if path.startswith(package)]
+        if len(found) == 1:
+            return found[0]
+    return None
 
 
 def install() -> None:

@@ -197,7 +197,7 @@ def _tell(failure: Failure, failures: list[Failure], parser: ArgumentParser) -> 
     if failure.kind is _OPTION and not where:
         return f"there is no option '{match[1]}'.{_nearest_option(match[1], _options(parser))}"
     if failure.kind is _OPTION:
-        options = _options(_parser_of(owner))
+        options = _options(parser_of(owner))
         name = match[1].partition(".")[0]
         if name == "class_path":  # so not all keys are those of a class, and they count as arguments
             return f"{option}only init_args and dict_kwargs can stand beside class_path."
@@ -281,7 +281,7 @@ def _options(parser: ArgumentParser) -> list[str]:
     return [action.dest for action in parser._actions if not action.dest.endswith("help")]
 
 
-def _parser_of(path: str | None) -> ArgumentParser:
+def parser_of(path: str | None) -> ArgumentParser:
     """A parser of a class's arguments."""
     parser = ArgumentParser(exit_on_error=False)
     owner = _imported(path or "")
@@ -301,7 +301,7 @@ def _imported(path: str) -> object:
 def _names_for(failure: Failure, parser: ArgumentParser) -> list[str]:
     """Names of the classes that the failing option takes."""
     keys = failure.found(_KEY)
-    actions = (_parser_of(failure.key_of_class) if failure.key_of_class else parser)._actions
+    actions = (parser_of(failure.key_of_class) if failure.key_of_class else parser)._actions
     types = [getattr(action, "_typehint", None) for action in actions if keys and action.dest == keys[-1]]
     paths = [path for expected in types if expected is not None for path in short_names.class_paths(expected)]
     return [_leaf(path) for path in paths if not path.startswith("lightning.Lightning")]

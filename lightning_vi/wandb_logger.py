@@ -3,9 +3,9 @@
 import atexit
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lightning.pytorch import loggers
 
@@ -24,9 +24,62 @@ class WandbLogger(loggers.WandbLogger):
     - No answer later: W&B's own process writes to the disk and tries again, at the end for `finish_timeout` seconds.
       With `finish_timeout_raises` that is told. All three are W&B's settings; `wandb.yaml` sets them.
     - That process itself is gone: nothing more is logged.
+
+    The arguments are named one by one: those that jsonargparse would find behind Lightning's ``**kwargs`` have W&B's
+    defaults written out, and a ``settings`` with all of its defaults outweighs the environment, ``WANDB_MODE`` too.
+
+    Args:
+        name: The run's name there; in a configuration null is the configuration's `name`.
+        save_dir: Folder of the run's files, above `wandb`.
+        version: The run's id, to go on with that run; by default a new one.
+        offline: Keep the run on this disk, for `wandb sync`.
+        project: Its project; by default that of the environment, `WANDB_PROJECT`.
+        log_model: Whether checkpoints are uploaded: at the end, or with "all" whenever one is written.
+        prefix: What the names of all metrics begin with.
+        checkpoint_name: Name of the uploaded checkpoints, by default `model-` and the run's id.
+        entity: The user or team that the run belongs to.
+        group: Runs of one group are shown together.
+        job_type: What kind of run of its group this is.
+        tags: Words to find the run by.
+        notes: What is to be said of it.
+        settings: W&B's settings by name; those left out are the environment's.
     """
 
     _is_lost = False
+
+    def __init__(
+        self,
+        name: str | None = None,
+        save_dir: str = ".",
+        version: str | None = None,
+        offline: bool = False,
+        project: str | None = None,
+        log_model: Literal["all"] | bool = False,
+        prefix: str = "",
+        checkpoint_name: str | None = None,
+        entity: str | None = None,
+        group: str | None = None,
+        job_type: str | None = None,
+        tags: Sequence[str] | None = None,
+        notes: str | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(
+            name=name,
+            save_dir=save_dir,
+            version=version,
+            offline=offline,
+            project=project,
+            log_model=log_model,
+            prefix=prefix,
+            checkpoint_name=checkpoint_name,
+            entity=entity,
+            group=group,
+            job_type=job_type,
+            tags=tags,
+            notes=notes,
+            settings=settings,
+        )
 
     @property
     def experiment(self) -> "Run | RunDisabled":

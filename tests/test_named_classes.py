@@ -72,7 +72,7 @@ def test_a_callback_of_functions_gets_none(call: Any, capsys: pytest.CaptureFixt
 
 
 def test_anything_goes_where_nothing_is_built(capsys: pytest.CaptureFixture[str]) -> None:
-    logger = {"class_path": "WandbLogger", "dict_kwargs": {"config": CALLS[3]}}
+    logger = {"class_path": "WandbLogger", "init_args": {"settings": {"label": CALLS[3]}}}
     with pytest.raises(SystemExit):
         main(["fit", "--config=bbb_digits.yaml", f"--trainer.logger={json.dumps(logger)}", "--print_config"])
     assert not Path("called").exists()

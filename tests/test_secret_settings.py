@@ -29,7 +29,7 @@ def test_others_are_not() -> None:
 
 
 def test_a_key_in_a_configuration_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
-    logger = f'{{"class_path": "WandbLogger", "dict_kwargs": {{"settings": {{"api_key": "{KEY}"}}}}}}'
+    logger = f'{{"class_path": "WandbLogger", "init_args": {{"settings": {{"api_key": "{KEY}"}}}}}}'
     options = [f"--trainer.logger={logger}"]
     assert main(["fit", "--config=bbb_digits.yaml", *options]) == 2
     told = capsys.readouterr().err

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -7,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from lightning_vi.__main__ import main
 from lightning_vi.errors import UserError
 from lightning_vi.wandb_logger import WandbLogger, _finish
+from tests.printing import printed
 from tests.wandb_server import KEY, Server, serving
 
 SETTINGS = {"init_timeout": 1, "finish_timeout": 1, "finish_timeout_raises": True, "silent": True}
@@ -94,6 +98,39 @@ def test_a_server_that_fails_later_leaves_the_run_on_the_disk(
     server.asked.clear()
     upload(note)
     assert any(path.endswith("file_stream") for path in server.asked)
+
+
+OPTIONS = {"entity": "me", "group": "a", "job_type": "train", "notes": "of a test", "tags": ["digits", "short"]}
+
+
+def test_what_a_run_is_filed_under_are_options_that_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    fit = ["fit", "--config=bbb_digits.yaml", "--config=wandb.yaml"]
+    options = [f"--trainer.logger.init_args.{name}={json.dumps(value)}" for name, value in OPTIONS.items()]
+    config = yaml.safe_load(printed(*fit, *options, "--print_config"))
+    *_, spec = config["trainer"]["logger"]
+    assert spec["class_path"] == "lightning_vi.wandb_logger.WandbLogger"
+    assert {name: spec["init_args"][name] for name in OPTIONS} == OPTIONS
+    assert main([*fit, "--trainer.logger.init_args.tagz=[a]"]) == 2
+    assert "Did you mean 'tags'?" in capsys.readouterr().err
+    assert main([*fit, "--trainer.logger.init_args.tags=3"]) == 2
+
+
+def test_they_reach_the_run_and_leave_the_mode_to_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import wandb
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    wandb.teardown()
+    run = WandbLogger(project="lightning-vi", save_dir="runs", settings=SETTINGS, **OPTIONS).experiment  # type: ignore[arg-type]
+    assert run.settings.mode == "offline"
+    assert (run.entity, run.group, run.job_type, run.notes, run.tags) == tuple(
+        tuple(OPTIONS[name]) if name == "tags" else OPTIONS[name]
+        for name in ("entity", "group", "job_type", "notes", "tags")
+    )
+    run.finish()
+    wandb.teardown()
 
 
 def test_without_a_key_the_user_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

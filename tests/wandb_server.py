@@ -7,18 +7,30 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
+import yaml
+
 KEY = "0" * 40
 """What looks like an account's key."""
 
 
 class Server(ThreadingHTTPServer):
-    """Attributes: `fails`, how it answers from now on if not as it should, and `asked`, the paths asked for so far."""
+    """A server.
+
+    Attributes:
+        fails: How it answers from now on, if not as it should.
+        asked: The paths asked for so far.
+        sweep: The sweep that it has been given, as YAML.
+        handed_out: Options of the one run that it tells an agent to start.
+    """
 
     fails: Literal["no", "hangs", "500", "401"] = "no"
+    sweep = ""
+    handed_out: dict[str, Any]
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.asked: list[str] = []
+        self.handed_out = {}
         self.closing = threading.Event()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -83,9 +95,27 @@ class Handler(BaseHTTPRequestHandler):
             where = f"http://{self.headers['Host']}/files"
             files = [{"name": name, "uploadUrl": f"{where}/{name}"} for name in variables["files"]]
             return {"createRunFiles": {"runID": "b", "uploadHeaders": [], "files": files}}
+        if "upsertSweep" in query:
+            self.server.sweep = variables["config"]
+            project = {"id": "p", "name": "lightning-vi", "entity": {"id": "e", "name": "me"}}
+            return {"upsertSweep": {"sweep": {"name": "sweep", "project": project}, "configValidationWarnings": []}}
+        if "createAgent" in query:
+            return {"createAgent": {"agent": {"id": "a"}}}
+        if "agentHeartbeat" in query:
+            return {"agentHeartbeat": {"agent": {"id": "a"}, "commands": json.dumps(self.commands())}}
+        if "sweep(" in query:
+            sweep = {"id": "s", "name": "sweep", "state": "RUNNING", "config": self.server.sweep}
+            return {"project": {"sweep": {**sweep, "runs": {"edges": []}}}}
         if "viewer" in query:
             return {"viewer": {"id": "u", "username": "me", "entity": "me", "flags": "{}", "teams": {"edges": []}}}
         return {"model": {"bucket": None}, "project": None}
+
+    def commands(self) -> list[dict[str, Any]]:
+        """What an agent is to do: start the run, if it has not been told before."""
+        chosen, self.server.handed_out = self.server.handed_out, {}
+        arguments = {name: {"value": value} for name, value in chosen.items()}
+        program = yaml.safe_load(self.server.sweep)["program"]
+        return [{"type": "run", "run_id": "r", "program": program, "args": arguments}] if arguments else []
 
     def answer(self, body: dict[str, Any]) -> None:
         """Send it, or fail."""

@@ -3,14 +3,14 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 from torch.optim import Optimizer
+
+from lightning_vi.modules.newest_checkpoint import newest_checkpoint
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,8 @@ def _remedy(module: LightningModule, bad: set[str]) -> str:
 
 def last_good(trainer: Trainer) -> str:
     """A sentence that names the newest checkpoint of the run."""
-    savers = [each for each in trainer.checkpoint_callbacks if isinstance(each, ModelCheckpoint)]
-    files = {Path(path) for each in savers for path in (each.last_model_path, each.best_model_path) if path}
-    found = sorted((each for each in files if each.is_file()), key=lambda path: path.stat().st_mtime)
-    return f"The last good checkpoint is {found[-1]}." if found else "No checkpoint has been saved before."
+    found = newest_checkpoint(trainer)
+    return "No checkpoint has been saved before." if found is None else f"The last good checkpoint is {found}."
 
 
 def tensors_in(batch: Any) -> list[Tensor]:

@@ -15,6 +15,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from lightning_vi import named_configs, user_errors
 from lightning_vi.errors import UserError
+from lightning_vi.options import parsed
 from lightning_vi.table import grouping, processes, ray_workers, report, rows
 from lightning_vi.table.progress import Watch
 from lightning_vi.table.rows import Table
@@ -34,7 +35,7 @@ def run(arguments: Sequence[str]) -> int:
     Raises:
         UserError: for a mistake in the arguments or in the table's file.
     """
-    options = _options(arguments)
+    options = parsed(parser(), arguments)
     if not options.epochs_scale > 0:
         raise UserError(f"--epochs-scale (={options.epochs_scale}) must be positive.")
     if options.workers is not None and options.workers < 1:
@@ -99,19 +100,26 @@ def read(name: str) -> Table:
         raise UserError(f"{name}: the file must describe a table: name, title, metric, rows.")
     if "model" in content:
         raise UserError(f"{name}: this is the configuration of one run, not a table. Use it so: fit --config {name}")
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(Table, as_positional=False)
+    of_file = parser_of_files()
     try:
-        settings = parser.instantiate(parser.parse_object(content))
+        settings = of_file.instantiate(of_file.parse_object(content))
     except ArgumentError as error:
-        raise UserError(f"{name}: {user_errors.explain(str(error), parser)}") from error
+        raise UserError(f"{name}: {user_errors.explain(str(error), of_file)}") from error
     try:
         return rows.complete(Table(**settings.as_dict()))
     except UserError as error:
         raise UserError(f"{name}: {error}") from error
 
 
-def _options(arguments: Sequence[str]) -> Namespace:
+def parser_of_files() -> ArgumentParser:
+    """The parser of the files that describe a table."""
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_class_arguments(Table, as_positional=False)
+    return parser
+
+
+def parser() -> ArgumentParser:
+    """The parser of the command."""
     parser = ArgumentParser(
         prog="lightning-vi table",
         description="Train the rows of a table over seeds, as far as their results are not there, and report them. "
@@ -147,10 +155,7 @@ def _options(arguments: Sequence[str]) -> Namespace:
     )
     parser.add_argument("--results", type=str, default="results", help="Folder of the results and reports.")
     parser.add_argument("--report", action="store_true", help="Report what is there, and run nothing.")
-    try:
-        return parser.parse_args(list(arguments))
-    except ArgumentError as error:
-        raise UserError(user_errors.explain(str(error), parser)) from error
+    return parser
 
 
 def _report(table: Table, results: Path, options: Namespace) -> None:
