@@ -1,8 +1,12 @@
+from lightning_vi.datamodules.arrays import Arrays as Arrays
 from lightning_vi.datamodules.base import InMemoryDataModule as InMemoryDataModule
 from lightning_vi.datamodules.base import Splits as Splits
 from lightning_vi.datamodules.curve import Curve as Curve
 from lightning_vi.datamodules.digits import Digits as Digits
 from lightning_vi.datamodules.gaussian_mixture import GaussianMixture as GaussianMixture
+from lightning_vi.datamodules.identified import Identified as Identified
+from lightning_vi.datamodules.identified import IdentifiedLoader as IdentifiedLoader
+from lightning_vi.datamodules.image_folders import Images as Images
 from lightning_vi.datamodules.in_memory import InMemoryLoader as InMemoryLoader
 from lightning_vi.datamodules.mnist import KMNIST as KMNIST
 from lightning_vi.datamodules.mnist import MNIST as MNIST
@@ -10,7 +14,14 @@ from lightning_vi.datamodules.mnist import FashionMNIST as FashionMNIST
 from lightning_vi.datamodules.scaling import Divide as Divide
 from lightning_vi.datamodules.scaling import Scaling as Scaling
 from lightning_vi.datamodules.scaling import Standardise as Standardise
+from lightning_vi.datamodules.scaling import StandardiseEach as StandardiseEach
 from lightning_vi.datamodules.scaling import UnitInterval as UnitInterval
+from lightning_vi.datamodules.splitting import ArraysSplit as ArraysSplit
+from lightning_vi.datamodules.splitting import ByColumn as ByColumn
+from lightning_vi.datamodules.splitting import ByFile as ByFile
+from lightning_vi.datamodules.splitting import ByFolder as ByFolder
+from lightning_vi.datamodules.splitting import Fractions as Fractions
+from lightning_vi.datamodules.splitting import ImagesSplit as ImagesSplit
 from lightning_vi.datamodules.transforms import Dequantisation as Dequantisation
 from lightning_vi.datamodules.transforms import FixedBinarisation as FixedBinarisation
 from lightning_vi.datamodules.transforms import StochasticBinarisation as StochasticBinarisation
