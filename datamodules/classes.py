@@ -1,5 +1,7 @@
 """Classes by their names, in an order that a checkpoint keeps."""
 
+import math
+
 import numpy as np
 
 from lightning_vi.errors import UserError
@@ -52,6 +54,6 @@ def indices(words: np.ndarray, classes: tuple[Label, ...], numbers: np.ndarray, 
 
 def _is_number(word: str) -> bool:
     try:
-        return np.isfinite(float(word)).item()
+        return math.isfinite(float(word))
     except ValueError:
         return False

@@ -61,7 +61,7 @@ def words(column: Column) -> Values:
         values = pa.array(values)
     if pa.types.is_floating(values.type) or pa.types.is_decimal(values.type):
         values = pa.array(_whole(column._replace(values=values)))
-    found = pc.cast(values, pa.string()).to_numpy(zero_copy_only=False)
+    found: Values = pc.cast(values, pa.string()).to_numpy(zero_copy_only=False)
     _refuse(
         column, lambda value: value is None or not value.strip(), found, "it is missing. Fill in or remove the row."
     )
@@ -76,7 +76,8 @@ def keys(column: Column) -> Values:
     """
     values = column.values if isinstance(column.values, pa.Array) else pa.array(column.values)
     if pa.types.is_integer(values.type) and not values.null_count:
-        return values.to_numpy(zero_copy_only=False).astype(np.int64)
+        found: Values = values.to_numpy(zero_copy_only=False)
+        return found.astype(np.int64)
     return words(column)
 
 
@@ -105,7 +106,8 @@ def _arrow_numbers(column: Column) -> Values:
             f"{column.file}: column '{column.name}' holds {values.type}, but a feature needs numbers. Leave it out: "
             "name the others in features."
         )
-    return pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    found: Values = pc.cast(values, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    return found
 
 
 def _number(column: Column, row: int, text: str) -> float:
@@ -128,7 +130,7 @@ def _whole(column: Column) -> Values:
     return found.astype(np.int64)
 
 
-def _refuse(column: Column, is_wrong: Callable[[object], bool], values: pa.Array | Values, fault: str) -> None:
+def _refuse(column: Column, is_wrong: Callable[[str | None], bool], values: pa.Array | Values, fault: str) -> None:
     if isinstance(values, pa.Array):
         if not values.null_count:
             return
@@ -139,4 +141,4 @@ def _refuse(column: Column, is_wrong: Callable[[object], bool], values: pa.Array
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return any(is_kind(kind) for is_kind in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))

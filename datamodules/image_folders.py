@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from lightning_vi.datamodules.base import Splits
+from lightning_vi.datamodules.classes import Label
 from lightning_vi.datamodules.image_files import images_below, stacked
 from lightning_vi.datamodules.learned import Learned, digest
 from lightning_vi.datamodules.own_data import OwnData, Prepared
@@ -113,7 +114,7 @@ class Images(OwnData):
                 inputs = transform_once(self.transform, inputs, self.maximum, len(Splits._fields) + start)
             yield inputs, np.array([path.relative_to(root).as_posix() for path in some])
 
-    def _learnt(self, pixels: np.ndarray, targets: np.ndarray, classes: tuple[str, ...]) -> Learned:
+    def _learnt(self, pixels: np.ndarray, targets: np.ndarray, classes: tuple[Label, ...]) -> Learned:
         scaling = self.scaling.fit(torch.from_numpy(pixels).to(torch.float32), MAXIMUM)
         shape = tuple(pixels.shape[1:])
         return Learned((), shape, classes, len(classes), scaling, digest(pixels, targets))

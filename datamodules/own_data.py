@@ -84,12 +84,12 @@ class OwnData(InMemoryDataModule, ABC):
         return self._prepared.learned if self._kept is None else self._kept
 
     @cached_property
-    def input_shape(self) -> tuple[int, ...]:
+    def input_shape(self) -> tuple[int, ...]:  # type: ignore[override]  # known when it is asked for
         """See `InMemoryDataModule`; reads the data."""
         return self.learned.input_shape
 
     @cached_property
-    def target_size(self) -> int:
+    def target_size(self) -> int:  # type: ignore[override]
         """See `InMemoryDataModule`; reads the data."""
         return self.learned.target_size
 

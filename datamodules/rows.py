@@ -75,8 +75,7 @@ def joined(blocks: list[Rows]) -> Rows:
     """The rows of some blocks of a file, at least one, behind one another."""
     if len(blocks) == 1:
         return blocks[0]
-    arrays = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in ARRAYS}
-    return replace(blocks[0], **arrays)
+    return Rows(blocks[0].file, *(np.concatenate([getattr(block, name) for block in blocks]) for name in ARRAYS))
 
 
 def source_of(path: Path, delimiter: str) -> Source:

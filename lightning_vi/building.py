@@ -146,7 +146,8 @@ def _runs(options: Namespace) -> Path | None:
     first = next(iter(loggers), None) if isinstance(loggers, list) else loggers
     if not isinstance(first, Namespace) or not first["class_path"].endswith((".CSVLogger", ".TensorBoardLogger")):
         return None
-    return Path(first["init_args"]["save_dir"]) / (first["init_args"]["name"] or options["name"])
+    folder, name = first["init_args"]["save_dir"], first["init_args"]["name"] or options["name"]
+    return Path(folder) / str(name)
 
 
 def _plain(value: Any) -> Any:

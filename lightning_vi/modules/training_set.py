@@ -40,7 +40,8 @@ def epoch_of(trainer: Trainer) -> Epoch:
 
 def training_targets(trainer: Trainer) -> Tensor:
     """All targets of the training set, shape (N, D), of a data set of (input, target) pairs."""
-    dataset = getattr(trainer.train_dataloader, "dataset", None)
+    assert trainer.train_dataloader is not None
+    dataset = trainer.train_dataloader.dataset
     if isinstance(dataset, TensorDataset):
         return dataset.tensors[1]
     return torch.cat([targets for _, targets in DataLoader(dataset, batch_size=1000)])
