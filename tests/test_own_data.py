@@ -44,13 +44,19 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     "fit {CANCER} --data.path=cancer.csv --data.features=[radius]": ("has no column 'radius' (features)",),
     "fit {CANCER} --data.path=cancer.csv --data.features=[diagnosis]": ("'diagnosis' is named twice", "Name it once"),
     "fit {CANCER} --data.path=cancer.csv --data.split=ByColumn": ("has no column 'split' (split)",),
-    "fit {CANCER} --data.path=cancer.csv --data.split=ByFolder": ("data.split", "ByFolder", "is not a ArraysSplit"),
+    "fit {CANCER} --data.path=cancer.csv --data.split=ByFolder": (
+        "there is no class 'ByFolder'",
+        "Did you mean 'ByFile'",
+    ),
     "fit {CANCER} --data.path=parts.csv --data.split=ByColumn": ("'split', row 5 (the first is 0): 'holdout'",),
     # its values
     "fit {CANCER} --data.path=gap.csv": ("gap.csv: column 'mean area', row 7 (the first is 0): it is missing",),
     "fit {CANCER} --data.path=nan.parquet": ("nan.parquet: column 'mean area', row 7", "nan is not a finite number"),
     "fit {CANCER} --data.path=text.csv": ("text.csv: column 'mean area', row 7", "'large' is not a number"),
-    "fit {CANCER} --data.path=cancer.csv --data.target='mean area'": ("column 'mean area'", "task: regression"),
+    "fit {CANCER} --data.path=cancer.csv '--data.features=[mean radius]' --data.target='mean area'": (
+        "cancer.csv: column 'mean area': the target",
+        "is no class. For a regression give task: regression",
+    ),
     "fit {CANCER} --data.path=cancer.csv --data.features=[diagnosis] --data.target='mean area'": (
         "column 'diagnosis', row 0 (the first is 0): 'malignant' is not a number",
     ),
@@ -58,7 +64,7 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     "fit {CANCER} --data.path=cancer.csv --data.task=regression": ("column 'diagnosis', row 0", "is not a number"),
     # the splits
     "fit {CANCER} --data.path=cancer.csv --data.split=Fractions --data.split.test=0": ("test (=0.0) in (0, 1)",),
-    "fit {CANCER} --data.path=few.csv": ("Fractions: ", "few examples"),
+    "fit {CANCER} --data.path=few.csv": ("Fractions: validation (=0.1) makes 0 of 3 examples", "give more"),
     "fit {CANCER} --data.path=cancer.csv --data.split=ByFile --data.split.test=other.csv": (
         "other.csv has no column 'mean area'",
         "as the training file has",
@@ -150,6 +156,8 @@ def write_mistakes(path: Path) -> None:
         "page.npz": "<html>404</html>",
     }.items():
         (path / name).write_text(content)
+    for name in ("broken", "sizes"):
+        digit_folders(path / name / "test", 2)
     (digit_folders(path / "broken" / "train", 2) / "zero" / "000.png").write_text("<html>404</html>")
     Image.new("L", (9, 9)).save(digit_folders(path / "sizes" / "train", 2) / "zero" / "large.png")
 
