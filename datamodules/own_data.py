@@ -3,7 +3,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,6 @@ from lightning_vi.datamodules.classes import Label
 from lightning_vi.datamodules.identified import IdentifiedLoader
 from lightning_vi.datamodules.learned import Learned
 from lightning_vi.datamodules.transforms import Transform
-from lightning_vi.errors import UserError
 
 
 class Prepared(NamedTuple):
@@ -140,15 +138,3 @@ class OwnData(InMemoryDataModule, ABC):
     @cached_property
     def _prepared(self) -> Prepared:
         return self.prepared(self._kept)
-
-
-def existing(owner: str, path: str, option: str) -> Path:
-    """A path that must be there.
-
-    Raises:
-        UserError: If it is not.
-    """
-    found = Path(path).expanduser()
-    if not found.exists():
-        raise UserError(f"{owner}: {option} (={path}): there is no such file or folder.")
-    return found
