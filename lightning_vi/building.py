@@ -3,13 +3,17 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import Parameter, signature
+from pathlib import Path
 from typing import Any
 
+from jsonargparse import Namespace
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningCLI, _InstantiatorFn
 from lightning.pytorch.loggers import Logger
 
+from lightning_vi import checkpoints
+from lightning_vi.datamodules.own_data import OwnData
 from lightning_vi.errors import UserError
 from lightning_vi.named_classes import require_no_function
 from lightning_vi.user_errors import shorten
@@ -71,7 +75,26 @@ class Builder:
         assert self._cli is not None
         with self._failure_kept(class_type):
             require_no_function(class_type, kwargs)
-            return _InstantiatorFn(self._cli, "data")(class_type, *args, applied_instantiation_links={}, **kwargs)
+            make = _InstantiatorFn(self._cli, "data")
+            datamodule = make(class_type, *args, applied_instantiation_links={}, **kwargs)
+            if isinstance(datamodule, OwnData):
+                self._restore(datamodule)
+            return datamodule
+
+    def _restore(self, datamodule: OwnData) -> None:
+        """Let data that are evaluated have the shapes and classes of the checkpoint, which the model is built from.
+
+        Lightning restores them too late for that. A training learns from its files, and compares.
+        """
+        assert self._cli is not None
+        options = self._cli.config[self._cli.subcommand]
+        ckpt_path, runs = options.get("ckpt_path"), _runs(options)
+        if self._cli.subcommand == "fit" or ckpt_path is None or (runs is None and ckpt_path in checkpoints.NAMES):
+            return
+        path, _ = checkpoints.located(runs, ckpt_path)
+        state = checkpoints.read(path).get(type(datamodule).__qualname__)
+        if state is not None:
+            datamodule.load_state_dict(state)
 
     def _model(
         self,
@@ -115,6 +138,16 @@ class Builder:
                 raise self.failure from error
             self.failure = error
             raise
+
+
+def _runs(options: Namespace) -> Path | None:
+    """The folder of a configuration's runs, if its first logger is one that has the name told; none is built yet."""
+    loggers = options["trainer"]["logger"]
+    first = next(iter(loggers), None) if isinstance(loggers, list) else loggers
+    if not isinstance(first, Namespace) or not first["class_path"].endswith((".CSVLogger", ".TensorBoardLogger")):
+        return None
+    folder, name = first["init_args"]["save_dir"], first["init_args"]["name"] or options["name"]
+    return Path(folder) / str(name)
 
 
 def _plain(value: Any) -> Any:

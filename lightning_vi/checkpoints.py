@@ -33,20 +33,38 @@ def find(trainer: Trainer, ckpt_path: str, option: str = "--ckpt_path") -> Path:
     Raises:
         UserError: if there is no such file, or no good one in place of `last`.
     """
+    logger = trainer.logger
+    runs = None if logger is None or logger.save_dir is None else Path(logger.save_dir) / str(logger.name)
+    path, note = located(runs, ckpt_path, option)
+    if note is not None and trainer.is_global_zero:
+        print(f"Note: {note}", file=sys.stderr)
+    return path
+
+
+def located(runs: Path | None, ckpt_path: str, option: str = "--ckpt_path") -> tuple[Path, str | None]:
+    """The file that `find` finds, and what is to be told of it.
+
+    Args:
+        runs: The folder of the runs of a configuration; None if there is none.
+        ckpt_path: See `find`.
+        option: See `find`.
+
+    Raises:
+        UserError: See `find`.
+    """
     if ckpt_path in NAMES:
-        path = _newest(trainer, ckpt_path, option)
-        return _good(path, trainer) if ckpt_path == "last" else path
+        path = _newest(runs, ckpt_path, option)
+        return _good(path) if ckpt_path == "last" else (path, None)
     path = Path(ckpt_path)
     if not path.is_file():
         likely = [*NAMES, *(str(file) for file in path.parent.glob("*.ckpt"))]
         raise UserError(f"{option} {ckpt_path}: no such file.{did_you_mean(ckpt_path, likely)}")
-    return path
+    return path, None
 
 
-def _newest(trainer: Trainer, name: str, option: str) -> Path:
-    if trainer.logger is None or trainer.logger.save_dir is None:
+def _newest(runs: Path | None, name: str, option: str) -> Path:
+    if runs is None:
         raise UserError(f"{option} {name}: without a logger there is no folder to look in. Give a path.")
-    runs = Path(trainer.logger.save_dir) / str(trainer.logger.name)
     pattern = f"*/checkpoints/{name}.ckpt"
     found = sorted(runs.glob(pattern), key=lambda path: path.stat().st_mtime)
     if not found:
@@ -54,17 +72,15 @@ def _newest(trainer: Trainer, name: str, option: str) -> Path:
     return found[-1]
 
 
-def _good(path: Path, trainer: Trainer) -> Path:
+def _good(path: Path) -> tuple[Path, str | None]:
     try:
         _read(path)
     except UserError as error:
         found = _newest_good_beside(path)
         if found is None:
             raise
-        if trainer.is_global_zero:
-            print(f"Note: {error} Taking the newest good one beside it: {found}.", file=sys.stderr)
-        return found
-    return path
+        return found, f"{error} Taking the newest good one beside it: {found}."
+    return path, None
 
 
 def _newest_good_beside(path: Path) -> Path | None:

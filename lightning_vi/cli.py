@@ -45,11 +45,20 @@ from lightning_vi import (  # noqa: F401
 from lightning_vi.building import LINKED, MISTAKES, Builder
 from lightning_vi.callbacks import DeletedFolder, LastCheckpoint, MetricsFile, PredictionWriter
 from lightning_vi.checkpoint_io import WholeFileCheckpointIO
+from lightning_vi.datamodules.own_data import OwnData
 from lightning_vi.errors import UserError
 from lightning_vi.quiet import quiet
 from lightning_vi.secret_settings import require_no_secret
 from lightning_vi.session import Session
 from lightning_vi.trainer_settings import require_sensible
+
+OWN_OPTIONS = {
+    "fit": ("weights", "test_checkpoint", "checkpoint_every", "ood"),
+    "test": ("ood",),
+    "predict": ("output",),
+    "prune": ("fractions", "remove", "draws", "published"),
+}
+"""Options that not all commands have."""
 
 TERMINATED = 128 + signal.SIGTERM
 """Exit code of a command that has ended by SIGTERM, as a shell has it."""
@@ -90,6 +99,21 @@ def run(args: Sequence[str]) -> int:
     return 0
 
 
+def _of_command(path: Path, parser: LightningArgumentParser) -> str | None:
+    """The text of a configuration without other commands' own options; None if it has none.
+
+    The `config.yaml` that `fit` leaves in a run's folder serves to test and to predict, too.
+    """
+    foreign = {name for names in OWN_OPTIONS.values() for name in names} - {each.dest for each in parser._actions}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except named_configs.UNREADABLE:  # which the parser tells
+        return None
+    if not isinstance(content, dict) or foreign.isdisjoint(content):
+        return None
+    return yaml.safe_dump({name: value for name, value in content.items() if name not in foreign}, sort_keys=False)
+
+
 def _is_clock(callback: Callback) -> bool:
     """Whether it notes the time, and sets no limit to it."""
     return isinstance(callback, Timer) and callback.time_remaining() is None
@@ -116,7 +140,7 @@ class NamedConfigFile(ActionConfigFile):
         if named_configs.is_table(path):
             raise UserError(f"--config {values}: this describes a table of runs. Use it so: table --config {values}")
         try:
-            self.apply_config(parser, namespace, self.dest, str(path))
+            self.apply_config(parser, namespace, self.dest, _of_command(path, parser) or str(path))
         except (ArgumentError, TypeError, ValueError) as error:
             indented = str(error).replace("\n", "\n  ")
             raise ArgumentError(None, f"In {values}:\n  {indented}") from error
@@ -217,6 +241,13 @@ class CommandLine(LightningCLI):
         super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
         if "fit" in self._commands:
             self._add_fit_options()
+        if "predict" in self._commands:
+            self._parser("predict").add_argument(
+                "--output",
+                type=str | None,
+                default=None,
+                help="The file of the predictions, .csv or .parquet; by default predictions.csv in the run's folder.",
+            )
         for command in {"fit", "test"}.intersection(self._commands):
             self._parser(command).add_argument(
                 "--ood",
@@ -298,10 +329,8 @@ class CommandLine(LightningCLI):
         for switch, kind in {"enable_progress_bar": ProgressBar, "enable_checkpointing": ModelCheckpoint}.items():
             if settings[switch] is False:
                 callbacks = [each for each in callbacks if not isinstance(each, kind)]
-        if self.subcommand == "predict" and not any(
-            isinstance(each, PredictionWriter | BasePredictionWriter) for each in callbacks
-        ):
-            callbacks = [*callbacks, PredictionWriter()]
+        if self.subcommand == "predict":
+            callbacks = self._with_writer(callbacks)
         if self.subcommand == "prune":
             # The others' pictures and files are those of one set of weights.
             callbacks = [each for each in callbacks if isinstance(each, ProgressBar)]
@@ -313,6 +342,18 @@ class CommandLine(LightningCLI):
         if not any(isinstance(each, CheckpointIO) for each in plugins):
             settings["plugins"] = [*plugins, WholeFileCheckpointIO()]
         return super().instantiate_trainer(**kwargs)
+
+    def _with_writer(self, callbacks: list[Callback]) -> list[Callback]:
+        """The callbacks of a prediction, one of which writes; where a file is named, it is ours that does."""
+        output = self.config["predict"]["output"]
+        if output is None and any(isinstance(each, PredictionWriter | BasePredictionWriter) for each in callbacks):
+            return callbacks
+        if isinstance(self.datamodule, OwnData) and self.datamodule.predict is not None and output is not None:
+            source = Path(self.datamodule.predict).expanduser()
+            if Path(output).expanduser().resolve() == source.resolve():
+                raise UserError(f"--output (={output}) is the file that is predicted from. Name another.")
+        others = [each for each in callbacks if not isinstance(each, PredictionWriter)]
+        return [*others, PredictionWriter(output)]
 
     def _with_keepers(self, callbacks: list[Callback]) -> list[Callback]:
         """The callbacks of a training, with those that a resumed run needs, and `LastCheckpoint` behind all others."""

@@ -11,7 +11,7 @@ from lightning_vi.confidences import Confidences
 from lightning_vi.errors import UserError
 from lightning_vi.functional.scores import brier_score
 from lightning_vi.interval_coverage import IntervalCoverage
-from lightning_vi.likelihoods import Bernoulli, Categorical, Gaussian, HeteroscedasticGaussian, Likelihood
+from lightning_vi.likelihoods import Bernoulli, Categorical, Gaussian, HeteroscedasticGaussian, Likelihood, Standardised
 from lightning_vi.predictive import Predictive
 
 
@@ -177,5 +177,6 @@ def _(likelihood: Bernoulli, target_size: int) -> Scores:
 
 @scores_for.register(Gaussian)
 @scores_for.register(HeteroscedasticGaussian)
+@scores_for.register(Standardised)
 def _(likelihood: Likelihood, target_size: int) -> Scores:
     return RegressionScores()

@@ -11,6 +11,7 @@ from lightning_vi.table.command import read
 from lightning_vi.table.rows import select
 from lightning_vi.table.runs import runs_of
 from tests.elsewhere import elsewhere as elsewhere
+from tests.own_files import cancer, diabetes, write
 
 OVERLAYS = {"wandb.yaml", "tensorboard.yaml"}
 TABLES = [name for name in named_configs.packaged() if name.startswith("table1") and "/" not in name]
@@ -48,6 +49,15 @@ def small_gan(config: str) -> list[str]:
     return ["--trainer.limit_train_batches=5", *few]
 
 
+def own_file(config: str) -> list[str]:
+    """For configurations without data of their own, a file."""
+    if "csv" not in config:
+        return []
+    regression = "regression" in config
+    path = write(diabetes() if regression else cancer().drop_columns(["patient"]), Path("own.csv"))
+    return [f"--data.path={path}", f"--data.target={'progression' if regression else 'diagnosis'}"]
+
+
 def expected_figures(config: str) -> set[str]:
     figures = {"learning_curves"}
     if is_gan(config):
@@ -60,6 +70,8 @@ def expected_figures(config: str) -> set[str]:
         figures |= {"latent_traversals"} if "interpolations" in figures and not config.startswith("ae") else set()
         return figures
     figures |= {"signal_to_noise"} if config.startswith("bbb") else set()
+    if "csv" in config:
+        return figures | (set() if "regression" in config else {"reliability_diagram"})
     if "regression" in config:
         return figures | {"predictive_bands", "pit_histogram"}
     figures |= {"reliability_diagram", "uncertain_images"}
@@ -81,7 +93,7 @@ def run(config: str, *args: str) -> Path:
 @pytest.mark.parametrize("config", CONFIGS)
 def test_runs_without_downloads(config: str) -> None:
     smaller = ["--model.generator.init_args.net.init_args.image_size=[8,8]"] if config.startswith("dcgan") else []
-    folder = run(config, *(["--data=Digits", *smaller] if config in ON_MNIST else []))
+    folder = run(config, *own_file(config), *(["--data=Digits", *smaller] if config in ON_MNIST else []))
     figures = {path.stem for path in (folder / "figures").glob("*.png")}
     assert figures == expected_figures(config)
     validated = config not in WITHOUT_VALIDATION and not is_gan(config)

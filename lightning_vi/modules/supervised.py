@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from lightning_vi.chunked_outputs import chunked_outputs
 from lightning_vi.errors import UserError, require_at_least
 from lightning_vi.evaluating import evaluating
-from lightning_vi.likelihoods import Likelihood
+from lightning_vi.likelihoods import Likelihood, Standardised
 from lightning_vi.metrics import Scores, scores_for
 from lightning_vi.modules.epoch_record import EpochRecord, log_epoch, log_loss
 from lightning_vi.modules.finite_steps import FiniteSteps
 from lightning_vi.modules.hyperparameters import keep_plain
 from lightning_vi.modules.inputs import inputs_of
 from lightning_vi.modules.optimization import optimization
+from lightning_vi.modules.training_set import training_targets
 from lightning_vi.networks import Network
 from lightning_vi.objectives import Epoch, Objective
 from lightning_vi.predictive import Drawn, Draws, Predictive
@@ -174,6 +175,11 @@ class SupervisedModule(LightningModule, ABC):
     def configure_callbacks(self) -> list[Callback]:
         """See `EpochRecord` and `FiniteSteps`."""
         return [*self._record.unless_there(self.trainer), *FiniteSteps.unless_there(self.trainer)]
+
+    def on_train_start(self) -> None:
+        """Let a likelihood that works in units of the training targets know them."""
+        if isinstance(self.likelihood, Standardised):
+            self.likelihood.start(training_targets(self.trainer))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """See :meth:`objective`."""

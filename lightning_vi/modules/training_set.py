@@ -1,8 +1,11 @@
-"""N and M from the trainer: the ELBO's scale is never a setting."""
+"""What the trainer's training set tells: N and M, since the ELBO's scale is never a setting, and its targets."""
 
 from collections.abc import Sized
 
+import torch
 from lightning.pytorch import Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_vi.errors import UserError
 from lightning_vi.objectives import Epoch
@@ -33,3 +36,12 @@ def epoch_of(trainer: Trainer) -> Epoch:
         devices=devices,
         accumulated=trainer.accumulate_grad_batches,
     )
+
+
+def training_targets(trainer: Trainer) -> Tensor:
+    """All targets of the training set, shape (N, D), of a data set of (input, target) pairs."""
+    assert trainer.train_dataloader is not None
+    dataset = trainer.train_dataloader.dataset
+    if isinstance(dataset, TensorDataset):
+        return dataset.tensors[1]
+    return torch.cat([targets for _, targets in DataLoader(dataset, batch_size=1000)])

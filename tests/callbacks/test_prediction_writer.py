@@ -14,10 +14,12 @@ from lightning_vi.callbacks import PredictionWriter
 from lightning_vi.callbacks.prediction_writer import columns, positions
 from lightning_vi.codes import Codes
 from lightning_vi.errors import UserError
-from lightning_vi.likelihoods import Bernoulli
+from lightning_vi.likelihoods import Bernoulli, Categorical
 from lightning_vi.modules import BayesByBackprop
 from lightning_vi.predictive import Predictive
 
+UNCERTAINTIES = ["entropy", "expected_entropy", "mutual_information"]
+MOMENTS = ["mean", "standard_deviation", "epistemic_standard_deviation", "aleatoric_standard_deviation"]
 FILE = "runs/test/version_0/predictions.csv"
 
 
@@ -38,7 +40,7 @@ def test_writes_classes_in_the_order_of_the_data(
     table = read(tmp_path / FILE)
     x, _ = data.predict_dataloader().dataset.tensors
     predictive = module.predictive(x)
-    assert list(table) == ["id", "predicted", *(f"p_{k}" for k in range(10)), "entropy", "mutual_information"]
+    assert list(table) == ["id", "predicted", *(f"p_{k}" for k in range(10)), *UNCERTAINTIES]
     np.testing.assert_array_equal(table["id"], np.arange(len(x)))
     probabilities = np.stack([table[f"p_{k}"] for k in range(10)], axis=1)
     np.testing.assert_allclose(probabilities, predictive.probabilities, rtol=1e-4, atol=1e-7)
@@ -59,7 +61,9 @@ def test_writes_moments_and_interval_of_a_regression(
     table = read(tmp_path / FILE)
     x, _ = data.predict_dataloader().dataset.tensors
     predictive = module.predictive(x)
-    assert list(table) == ["id", "mean", "standard_deviation", "quantile_05", "quantile_95"]
+    assert list(table) == ["id", *MOMENTS, "quantile_05", "quantile_95"]
+    for name, variance in (("epistemic", predictive.epistemic_variance), ("aleatoric", predictive.aleatoric_variance)):
+        np.testing.assert_allclose(table[f"{name}_standard_deviation"] ** 2, variance.flatten(), rtol=1e-3, atol=1e-9)
     np.testing.assert_allclose(table["mean"], predictive.mean.flatten(), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(table["standard_deviation"], predictive.variance.sqrt().flatten(), rtol=1e-4)
     low, high = predictive.quantiles([0.05, 0.95]).flatten(1)
@@ -86,8 +90,22 @@ def test_positions_follow_the_sampler_of_a_torch_loader(
 def test_columns_of_several_dimensions() -> None:
     outputs = torch.randn(3, 4, 2)
     table = columns(Predictive(Bernoulli(), outputs))
-    assert list(table) == ["mean_0", "mean_1", "standard_deviation_0", "standard_deviation_1"]
-    torch.testing.assert_close(table["mean_1"], outputs.sigmoid().mean(dim=0)[:, 1])
+    assert list(table) == [f"{name}_{d}" for name in MOMENTS for d in range(2)]
+    np.testing.assert_array_equal(table["mean_1"], outputs.sigmoid().mean(dim=0)[:, 1])
+
+
+def test_classes_are_called_by_their_labels() -> None:
+    predictive = Predictive(Categorical(), torch.tensor([[[0.0, 9.0], [9.0, 0.0]]]))
+    for labels in (("no, thanks", "yes"), (7, 3)):
+        table = columns(predictive, labels)
+        assert list(table) == ["predicted", *(f"p_{label}" for label in labels), *UNCERTAINTIES]
+        assert table["predicted"].to_pylist() == [labels[1], labels[0]]
+
+
+def test_refuses_a_file_of_another_kind(tmp_path: Path) -> None:
+    for output, told in (("a.txt", r"must end in \.csv or \.parquet"), (f"{tmp_path}", "must end in")):
+        with pytest.raises(UserError, match=told):
+            PredictionWriter(output)
 
 
 def test_columns_of_codes() -> None:
@@ -116,6 +134,7 @@ def test_a_failed_run_keeps_the_older_file(
     with pytest.raises(RuntimeError, match="broken"):
         make_trainer(PredictionWriter(), logger=False).predict(module, data, return_predictions=False)
     assert (tmp_path / "predictions.csv").read_text() == whole
+    assert [file.name for file in tmp_path.glob("predictions*")] == ["predictions.csv"]
 
 
 def test_refuses_what_it_cannot_number() -> None:

@@ -4,8 +4,10 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from sklearn.preprocessing import StandardScaler
 
-from lightning_vi.datamodules import Divide, Scaling, Standardise, UnitInterval
+from lightning_vi.datamodules import Divide, Scaling, Standardise, StandardiseEach, UnitInterval
+from lightning_vi.datamodules.scaling import Affine
 from lightning_vi.errors import UserError
 
 TRAINING = torch.randint(0, 256, (50, 1, 4, 4), generator=torch.Generator().manual_seed(1)).float()
@@ -32,7 +34,25 @@ def test_standardised_training_pixels_have_mean_0_and_deviation_1() -> None:
     torch.testing.assert_close(inputs.std(correction=0).item(), 1.0, rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("scaling", [Divide(5.0), UnitInterval(), Standardise()])
+def test_each_feature_has_mean_0_and_deviation_1_in_float64() -> None:
+    raw = torch.randn(500, 3, dtype=torch.float64) * torch.tensor([1.0, 1e-3, 5.0]) + torch.tensor([0.0, 1.7e9, -3.0])
+    raw = torch.cat([raw, torch.full((500, 1), 0.1, dtype=torch.float64)], dim=1)
+    scale = StandardiseEach().fit(raw, 1.0)
+    expected = StandardScaler().fit_transform(raw.numpy())
+    np.testing.assert_allclose(scale(raw)[:, [0, 2]], expected[:, [0, 2]], atol=1e-5)
+    np.testing.assert_allclose(scale(raw)[:, 1], expected[:, 1], atol=1e-3)  # float64 has 7 digits below the mean
+    assert scale(raw)[:, 3].abs().max() < 1e-6
+    assert scale(raw[:0]).shape == (0, 4)
+    assert StandardiseEach().fit(TRAINING, 255.0) == Standardise().fit(TRAINING, 255.0)
+
+
+def test_a_map_is_plain_numbers() -> None:
+    scale = Affine((0.5,), (2.0,))
+    assert pickle.loads(pickle.dumps(scale)) == scale
+    torch.testing.assert_close(scale(TEST), (TEST - 0.5) / 2)
+
+
+@pytest.mark.parametrize("scaling", [Divide(5.0), UnitInterval(), Standardise(), StandardiseEach()])
 def test_copies_are_equal(scaling: Scaling) -> None:
     assert pickle.loads(pickle.dumps(scaling)) == copy.deepcopy(scaling) == scaling
     assert repr(scaling).startswith(type(scaling).__name__)
@@ -44,3 +64,5 @@ def test_mistakes() -> None:
             Divide(divisor)
     with pytest.raises(UserError, match="all training pixels are equal"):
         Standardise().fit(torch.ones(3, 1, 2, 2), 255.0)
+    with pytest.raises(UserError, match=r"largest value \(=0\) must be positive"):
+        UnitInterval().fit(torch.zeros(3, 2), 0.0)
