@@ -10,6 +10,18 @@ from torch import Tensor
 from lightning_vi.errors import UserError
 
 
+@dataclass(frozen=True)
+class Affine:
+    """(x - shift) / scale: what a checkpoint keeps of a scaling, so that its model can be given other pixels."""
+
+    shift: float
+    scale: float
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        """Inputs (M, *input_shape) of raw pixels of the same shape, both float32."""
+        return (raw - self.shift) / self.scale
+
+
 class Scaling(ABC):
     """A rule that turns raw pixels into inputs."""
 
@@ -22,7 +34,8 @@ class Scaling(ABC):
             maximum: The largest value that a pixel of the data set can take: 255, or 16 for `Digits`.
 
         Returns:
-            A map from raw pixels (M, *input_shape) to inputs of the same shape, both float32.
+            A map from raw pixels (M, *input_shape) to inputs of the same shape, both float32; a checkpoint keeps it
+            if it is an `Affine`.
         """
 
 
@@ -43,18 +56,18 @@ class Divide(Scaling):
         if not self.divisor > 0:
             raise UserError(f"Divide: divisor (={self.divisor}) must be positive.")
 
-    def fit(self, pixels: Tensor, maximum: float) -> Callable[[Tensor], Tensor]:
+    def fit(self, pixels: Tensor, maximum: float) -> Affine:
         """See `Scaling.fit`."""
-        return lambda raw: raw / self.divisor
+        return Affine(0.0, self.divisor)
 
 
 @dataclass(frozen=True)
 class UnitInterval(Scaling):
     """x / maximum, in [0, 1]."""
 
-    def fit(self, pixels: Tensor, maximum: float) -> Callable[[Tensor], Tensor]:
+    def fit(self, pixels: Tensor, maximum: float) -> Affine:
         """See `Scaling.fit`."""
-        return lambda raw: raw / maximum
+        return Affine(0.0, maximum)
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ class Standardise(Scaling):
     One pair of numbers, not one for each pixel: the pixels at the border never vary.
     """
 
-    def fit(self, pixels: Tensor, maximum: float) -> Callable[[Tensor], Tensor]:
+    def fit(self, pixels: Tensor, maximum: float) -> Affine:
         """See `Scaling.fit`.
 
         Raises:
@@ -73,4 +86,4 @@ class Standardise(Scaling):
         s, m = torch.std_mean(pixels, correction=0)
         if s == 0:
             raise UserError("Standardise: all training pixels are equal; choose another scaling.")
-        return lambda raw: (raw - m) / s
+        return Affine(m.item(), s.item())
