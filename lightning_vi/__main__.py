@@ -21,6 +21,7 @@ COMMANDS = {
     "prune": "score a checkpoint against the fraction of its weights removed",
     "table": "train the rows of a table over seeds, and report them beside published figures",
     "sample": "draw what a checkpoint's model makes of its prior: samples, manifold, traversals, interpolations",
+    "demo": "play with checkpoints on a page: draw a digit, move latent variables, walk through a GAN's noise",
 }
 
 
@@ -66,6 +67,11 @@ def _dispatch(arguments: list[str]) -> int:
             from lightning_vi import sample_command
 
             sample_command.run(arguments[1:])
+            return 0
+        if command == "demo":
+            from lightning_vi.demo import command as demo
+
+            demo.run(arguments[1:])
             return 0
         from lightning_vi import cli
 
