@@ -39,7 +39,7 @@ def build(classifiers: Sequence[Classifier], draws: int) -> None:
                 fixed_canvas=True,
                 height=CANVAS + 100,
                 image_mode="RGBA",
-                brush=gradio.Brush(default_size=2 * BRUSH, colors=["#000000"], color_mode="fixed"),
+                brush=gradio.Brush(default_size=BRUSH, colors=["#000000"], color_mode="fixed"),
                 layers=False,
                 transforms=(),
                 sources=(),

@@ -11,7 +11,7 @@ PIXELS = "pixels"
 """Class of the images whose pixels are to be seen as squares."""
 
 CSS = f"""
-.{PIXELS} img {{image-rendering: pixelated}}
+.{PIXELS} img {{image-rendering: pixelated; width: 100%; height: 100%; object-fit: contain}}
 """
 
 INSTANT: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", "api_visibility": "private"}

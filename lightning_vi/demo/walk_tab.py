@@ -12,18 +12,22 @@ from lightning_vi.latent_space import Generative
 STEPS = 9
 """Images of the whole way."""
 
+LAST = 2**31 - 1
+"""The largest seed."""
+
 
 def build(model: Generative) -> None:
     """Put the tab into the page."""
     size = model.sizes[-1]
 
-    def at(first: float, second: float, position: float) -> NDArray[np.uint8]:
-        return picture(model, walk(size, (int(first), int(second)), torch.tensor([position])))
+    # An empty field is None, and as good as 0.
+    def at(first: int | None, second: int | None, position: float) -> NDArray[np.uint8]:
+        return picture(model, walk(size, (first or 0, second or 0), torch.tensor([position])))
 
-    def way(first: float, second: float) -> NDArray[np.uint8]:
-        return picture(model, walk(size, (int(first), int(second)), torch.linspace(0, 1, STEPS)))
+    def way(first: int | None, second: int | None) -> NDArray[np.uint8]:
+        return picture(model, walk(size, (first or 0, second or 0), torch.linspace(0, 1, STEPS)))
 
-    def start(first: float, second: float, position: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def start(first: int | None, second: int | None, position: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         return at(first, second, position), way(first, second)
 
     with gradio.Row():
@@ -38,10 +42,13 @@ def build(model: Generative) -> None:
             )
         with gradio.Column(scale=2):
             with gradio.Row():
-                first = gradio.Number(0, label="Seed of the noise at the start", precision=0, minimum=0)
-                second = gradio.Number(1, label="Seed of the noise at the end", precision=0, minimum=0)
+                first, second = (
+                    gradio.Number(seed, label=f"Seed of the noise at the {end}", precision=0, minimum=0, maximum=LAST)
+                    for seed, end in enumerate(("start", "end"))
+                )
             position = gradio.Slider(0.0, 1.0, 0.0, step=0.01, label="Position between them")
-            whole = gradio.Image(way(0, 1), label="The whole way", elem_classes=PIXELS, buttons=[], interactive=False)
+            gradio.Markdown("The whole way")
+            whole = gradio.Image(way(0, 1), show_label=False, elem_classes=PIXELS, buttons=[], interactive=False)
     position.input(at, [first, second, position], here, **INSTANT)
     for seed in (first, second):
         seed.input(start, [first, second, position], [here, whole], **INSTANT)

@@ -30,7 +30,7 @@ def class_probabilities(draws: ArrayLike, single: ArrayLike | None = None) -> Fi
         if single is not None:
             axes.plot(positions, np.asarray(single), "D", color=RED, fillstyle="none", label="single network")
         axes.set(xlabel="Class", ylabel="Probability", ylim=(-0.03, 1.03), xlim=(-0.6, classes - 0.4))
-        axes.xaxis.set_major_locator(MaxNLocator(nbins=classes, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=20, integer=True))
         axes.grid(visible=False, axis="x")
         figure.legend(loc="outside upper center", ncols=3)
     return figure
