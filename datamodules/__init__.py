@@ -11,6 +11,7 @@ from lightning_vi.datamodules.in_memory import InMemoryLoader as InMemoryLoader
 from lightning_vi.datamodules.mnist import KMNIST as KMNIST
 from lightning_vi.datamodules.mnist import MNIST as MNIST
 from lightning_vi.datamodules.mnist import FashionMNIST as FashionMNIST
+from lightning_vi.datamodules.scaling import Affine as Affine
 from lightning_vi.datamodules.scaling import Divide as Divide
 from lightning_vi.datamodules.scaling import Scaling as Scaling
 from lightning_vi.datamodules.scaling import Standardise as Standardise

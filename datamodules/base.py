@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import torch
@@ -10,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import TensorDataset
 
 from lightning_vi.datamodules.in_memory import EpochShuffle, InMemoryLoader, InOrder, Position
+from lightning_vi.datamodules.scaling import Affine
 from lightning_vi.datamodules.transforms import StepTransform, Transform, transform_once
 from lightning_vi.errors import UserError, require_at_least
 
@@ -37,6 +39,7 @@ class InMemoryDataModule(LightningDataModule, ABC):
             B examples of each, x (E, B, *input_shape). For a module that trains E networks.
         levels: Number L of grey levels behind dequantised inputs, or None if they are not dequantised. Their log
             density in nats, summed over D pixels, becomes bits per dimension by -1 / (D log 2), plus log2 L.
+        scale: The map from raw pixels to inputs, of images once they are read; otherwise None.
 
     Args:
         batch_size: Training examples per step on each device.
@@ -75,6 +78,7 @@ class InMemoryDataModule(LightningDataModule, ABC):
         self.watch_test, self.transform = watch_test, transform
         self.orders = 1
         self.levels = None if transform is None else transform.levels(self.maximum)
+        self.scale: Affine | None = None
         self._splits: Splits | None = None
         self._training_loader: InMemoryLoader | None = None
         self._position: Position | None = None
@@ -147,15 +151,25 @@ class InMemoryDataModule(LightningDataModule, ABC):
         return self._evaluation_loader(self._read().test)
 
     def state_dict(self) -> dict[str, Any]:
-        """The seed of shuffles and noise, and the position inside the epoch."""
+        """The seed of shuffles and noise, the position inside the epoch, and how the inputs were made."""
         # Lightning saves the loader's position too, but restores it only if nothing (such as a scheduler that asks
         # for `estimated_stepping_batches`) has made it build the loader before; the datamodule's it always restores.
         position = None if self._training_loader is None else self._training_loader.state_dict()
-        return {"seed": self.seed, "position": position}
+        return {"seed": self.seed, "position": position, "pixels": self._pixels()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on with the shuffles and the noise of the checkpoint, from its place."""
         self.seed, self._position = state_dict["seed"], state_dict["position"]
+
+    def _pixels(self) -> dict[str, Any] | None:
+        """What new images are to become as these have; None of other data."""
+        if self.scale is None:
+            return None
+        return {
+            "maximum": self.maximum,
+            "scaling": asdict(self.scale),
+            "transform": None if self.transform is None else type(self.transform).__name__,
+        }
 
     def _transformed(self, splits: Splits) -> Splits:
         if self.transform is None:

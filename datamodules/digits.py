@@ -79,5 +79,5 @@ class Digits(InMemoryDataModule):
 
         rest, test = stratified(torch.arange(SIZE), TEST_SIZE)
         training, validation = stratified(rest, self.validation_size)
-        scale = self.scaling.fit(pixels[training], MAXIMUM)
+        self.scale = scale = self.scaling.fit(pixels[training], MAXIMUM)
         return Splits(*(TensorDataset(scale(pixels[i]), labels[i]) for i in (training, validation, test)))

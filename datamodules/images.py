@@ -21,7 +21,7 @@ from torchvision.datasets.mnist import read_image_file, read_label_file
 from torchvision.datasets.utils import check_integrity
 
 from lightning_vi.datamodules.base import Splits
-from lightning_vi.datamodules.scaling import Scaling
+from lightning_vi.datamodules.scaling import Affine, Scaling
 from lightning_vi.errors import UserError
 
 ROOT_VARIABLE = "LIGHTNING_VI_DATA"
@@ -47,6 +47,9 @@ class IdxImages:
         training_size: Examples in the training files.
         test_size: Examples in the test files.
 
+    Attributes:
+        scale: From pixels to inputs, once :meth:`splits` has fitted it.
+
     Raises:
         UserError: If `validation_size` is negative or leaves no training example.
     """
@@ -68,6 +71,7 @@ class IdxImages:
         self.folder = self.root / self.name / "raw"
         self.validation_size, self.scaling = validation_size, scaling
         self.training_size, self.test_size = training_size, test_size
+        self.scale: Affine | None = None
 
     def download(self) -> None:
         """Fetch what is missing; where the four files are, nothing is written and nobody asked.
@@ -106,7 +110,7 @@ class IdxImages:
         pixels, labels = self._read(TRAINING_FILES, self.training_size)
         test_pixels, test_labels = self._read(TEST_FILES, self.test_size)
         size = self.training_size - self.validation_size
-        scale = self.scaling.fit(pixels[:size], MAXIMUM)
+        self.scale = scale = self.scaling.fit(pixels[:size], MAXIMUM)
         return Splits(
             TensorDataset(scale(pixels[:size]), labels[:size]),
             TensorDataset(scale(pixels[size:]), labels[size:]),

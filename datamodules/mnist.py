@@ -55,7 +55,9 @@ class MNISTLike(InMemoryDataModule, ABC):
 
     def splits(self) -> Splits:
         """See `IdxImages.splits`."""
-        return self.images.splits()
+        splits = self.images.splits()
+        self.scale = self.images.scale
+        return splits
 
 
 class MNIST(MNISTLike):

@@ -24,6 +24,7 @@ COMMANDS = {
     "table": "train the rows of a table over seeds, and report them beside published figures",
     "compare": "score checkpoints on one test split, in one table, with how uncertain they are",
     "sample": "draw what a checkpoint's model makes of its prior: samples, manifold, traversals, interpolations",
+    "demo": "play with checkpoints on a page: draw a digit, move latent variables, walk through a GAN's noise",
     "export": "write a checkpoint's model without any pickle: weights and settings, or the network as a program",
     "schema": "print the JSON schema of configurations, for editors",
     "completion": "print a script that makes a shell complete commands, options and values",
@@ -75,6 +76,11 @@ def _dispatch(arguments: list[str]) -> int:
             sys.path.insert(0, "")
         if command in ("compare", "sample", "export", "schema", "completion"):
             import_module(f"lightning_vi.{command}_command").run(arguments[1:])
+            return 0
+        if command == "demo":
+            from lightning_vi.demo import command as demo
+
+            demo.run(arguments[1:])
             return 0
         from lightning_vi import cli
 

@@ -22,6 +22,7 @@ from lightning_vi import (
     short_names,
 )
 from lightning_vi.cli import Description
+from lightning_vi.demo import command as demo_command
 from lightning_vi.options import parsed
 from lightning_vi.table import command as table
 from lightning_vi.user_errors import parser_of
@@ -65,6 +66,7 @@ def _script(parsers: Mapping[str, ArgumentParser], shell: str) -> str:
         "table": table,
         "compare": compare_command,
         "sample": sample_command,
+        "demo": demo_command,
         "export": export_command,
         "schema": schema_command,
     }

@@ -1,4 +1,4 @@
-r"""Latent variables that are worth a picture: grids, axes and straight lines.
+r"""Latent variables that are worth a picture: grids, axes, straight lines and great circles.
 
 If U is uniform on (0, 1) and F is the distribution function of a random variable, then F^{-1}(U) has its distribution:
 
@@ -11,6 +11,7 @@ References:
     Lecture 13, T(X) = F^{-1}(X). Kingma, Welling 2014, Auto-Encoding Variational Bayes, appendix A (figure 4).
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -52,3 +53,19 @@ def lines(starts: Tensor, ends: Tensor, steps: int) -> Tensor:
     """
     weights = torch.linspace(0.0, 1.0, steps, dtype=starts.dtype, device=starts.device)
     return torch.lerp(starts.unsqueeze(1), ends.unsqueeze(1), weights.unsqueeze(-1))
+
+
+def great_circle(start: Tensor, end: Tensor, positions: Tensor) -> Tensor:
+    r"""Points h(t) = cos(pi t / 2) a + sin(pi t / 2) b, shape (T, D), from a at t = 0 to b at t = 1.
+
+    If a, b ~ N(0, I) are independent, then so is each point ~ N(0, I), since the squares add up to 1: the whole way is
+    made of draws from the prior. The middle of a straight line has half the variance, which no draw is like where D is
+    large.
+
+    Args:
+        start: a, (D,)
+        end: b, (D,)
+        positions: t, (T,)
+    """
+    angles = 0.5 * math.pi * positions.to(start).unsqueeze(-1)
+    return angles.cos() * start + angles.sin() * end

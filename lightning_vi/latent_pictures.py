@@ -37,19 +37,26 @@ def manifold(model: Generative, rows: int, columns: int, seed: int) -> Figure:
 
 
 def traversals(model: Generative, rows: int, columns: int, seed: int) -> Figure:
-    """One latent variable at a time from -3 to 3, the others at 0; those that change the image most come first.
-
-    The change is the mean over pixels of the variance over the steps.
-    """
+    """One latent variable at a time from -3 to 3, the others at 0; those that change the image most come first."""
     require_images(model)
-    size = model.sizes[-1]
     values = traversed(columns)
-    images = along(model, latent_paths.axes(torch.zeros(size), range(size), values), seed)
-    change = images.var(dim=1, correction=0).flatten(start_dim=1).mean(dim=-1)
-    chosen = change.argsort(descending=True, stable=True)[:rows]
-    labels = [f"latent {variable}" for variable in chosen.tolist()]
+    images, variables = traversal_images(model, values, seed)
+    chosen = variables[:rows]
+    labels = [f"latent {variable}" for variable in chosen]
     title = "Traversals of single latent variables around the prior's mean"
     return image_rows(images[chosen].cpu(), title, labels, value_labels(values))
+
+
+def traversal_images(model: Generative, values: torch.Tensor, seed: int) -> tuple[torch.Tensor, list[int]]:
+    """Images (D, T, C, H, W) of each latent variable at T values, the others at 0; and the variables in their order.
+
+    Those that change the image most come first. The change is the mean over pixels of the variance over the values.
+    """
+    size = model.sizes[-1]
+    images = along(model, latent_paths.axes(torch.zeros(size), range(size), values), seed)
+    change = images.var(dim=1, correction=0).flatten(start_dim=1).mean(dim=-1)
+    order: list[int] = change.argsort(descending=True, stable=True).tolist()
+    return images, order
 
 
 def interpolations(model: Generative, rows: int, columns: int, seed: int) -> Figure:

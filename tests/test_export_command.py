@@ -38,7 +38,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def expected(checkpoint: Path) -> torch.Tensor:
     """Logits of the first 50 of some inputs, at the posterior mean."""
-    return load(checkpoint, BayesByBackprop).predictive_at_mean(inputs()).outputs[0]
+    return load(checkpoint, BayesByBackprop).predictive(inputs(), "mean").outputs[0]
 
 
 def inputs() -> torch.Tensor:
@@ -54,7 +54,7 @@ def refuse(*args, **kwargs): raise AssertionError("this unpickles")
 torch.load = pickle.load = pickle.loads = refuse
 model = load("model.safetensors", BayesByBackprop)
 inputs = torch.linspace(0, 1, 50 * 64).view(50, 1, 8, 8)
-numpy.save("outputs.npy", model.predictive_at_mean(inputs).outputs[0].numpy())
+numpy.save("outputs.npy", model.predictive(inputs, "mean").outputs[0].numpy())
 numpy.save("draws.npy", model.predictive(inputs, draws=3).outputs.detach().numpy())
 """
 

@@ -1,8 +1,8 @@
 import numpy as np
 import torch
-from scipy.stats import norm
+from scipy.stats import kstest, norm
 
-from lightning_vi.latent_paths import axes, inverse_normal_grid, lines
+from lightning_vi.latent_paths import axes, great_circle, inverse_normal_grid, lines
 
 
 def test_the_grid_is_the_inverse_normal_cdf_of_the_cells_midpoints() -> None:
@@ -38,3 +38,21 @@ def test_lines_are_straight_and_end_at_their_ends() -> None:
     assert torch.equal(points[:, 0], starts)
     assert torch.equal(points[:, -1], ends)
     torch.testing.assert_close(points.diff(dim=1), ((ends - starts) / 8).unsqueeze(1).expand(-1, 8, -1))
+
+
+def test_a_great_circle_goes_from_end_to_end_through_draws_from_the_prior() -> None:
+    starts, ends = torch.randn(2, 20_000, dtype=torch.float64)
+    points = great_circle(starts, ends, torch.tensor([0.0, 0.3, 0.5, 1.0]))
+    torch.testing.assert_close(points[0], starts)
+    torch.testing.assert_close(points[-1], ends)
+    torch.testing.assert_close(points[2], (starts + ends) / 2**0.5)
+    for point in points:
+        assert kstest(point.numpy(), "norm").pvalue > 1e-3
+
+
+def test_a_great_circle_is_slerp_where_the_ends_are_orthogonal() -> None:
+    # Shoemake 1985: sin((1 - t) w) / sin(w) a + sin(t w) / sin(w) b, with w the angle between a and b.
+    a, b = torch.tensor([3.0, 0.0, 0.0]), torch.tensor([0.0, 0.0, 3.0])
+    t, w = torch.linspace(0, 1, 7), torch.tensor(torch.pi / 2)
+    expected = torch.outer(((1 - t) * w).sin() / w.sin(), a) + torch.outer((t * w).sin() / w.sin(), b)
+    torch.testing.assert_close(great_circle(a, b, t), expected)

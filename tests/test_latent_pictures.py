@@ -51,6 +51,17 @@ def test_traversals_show_the_variables_that_change_the_image_most(monkeypatch: p
         assert (pixels[row][:, others] == 0.5).all()
 
 
+def test_traversal_images_and_the_order_of_the_variables() -> None:
+    model = Uniform(3)
+    with torch.no_grad():
+        model.scale.copy_(torch.tensor([0.0, 0.5, 1.0]))
+    values = torch.tensor([-1.0, 0.0, 2.0])
+    images, order = latent_pictures.traversal_images(model, values, seed=0)
+    assert order == [2, 1, 0]
+    assert images.shape == (3, 3, 1, 1, 3)
+    torch.testing.assert_close(images[2, :, 0, 0, 2], torch.special.ndtr(values.double()))
+
+
 def test_interpolations_are_straight_lines_in_the_latents(monkeypatch: pytest.MonkeyPatch) -> None:
     calls, model = spy(monkeypatch, f"{MODULE}.image_rows", image_rows), Uniform()
     latent_pictures.interpolations(model, rows=3, columns=4, seed=0)

@@ -28,10 +28,10 @@ def test_help_imports_neither_torch_nor_lightning() -> None:
 
 
 def test_commands_are_those_of_the_command_line() -> None:
-    assert list(COMMANDS) == [*cli.METHODS, "table", "compare", "sample", "export", "schema", "completion"]
+    assert list(COMMANDS) == [*cli.METHODS, "table", "compare", "sample", "demo", "export", "schema", "completion"]
 
 
-ALL = "fit, validate, test, predict, prune, table, compare, sample, export, schema, completion"
+ALL = "fit, validate, test, predict, prune, table, compare, sample, demo, export, schema, completion"
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_gives_the_logits_at_the_posterior_mean_for_any_batch(
     program.write(module, tmp_path / "a.pt2")
     for batch in (1, 2, 7):
         inputs = torch.randn(batch, *shape)
-        expected = module.predictive_at_mean(inputs)
+        expected = module.predictive(inputs, "mean")
         found = outputs(tmp_path / "a.pt2", inputs)
         torch.testing.assert_close(found, expected.outputs[0])
         torch.testing.assert_close(found.softmax(-1), expected.probabilities)
@@ -63,7 +63,7 @@ def test_removed_weights_stay_removed(tmp_path: Path) -> None:
     module.model.kept = torch.arange(module.model.mu.numel()) % 2 > 0
     program.write(module, tmp_path / "a.pt2")
     inputs = torch.randn(4, 6)
-    torch.testing.assert_close(outputs(tmp_path / "a.pt2", inputs), module.predictive_at_mean(inputs).outputs[0])
+    torch.testing.assert_close(outputs(tmp_path / "a.pt2", inputs), module.predictive(inputs, "mean").outputs[0])
 
 
 def test_of_a_point_estimate_it_is_the_network(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ so that anything may import them.
 """
 
 from lightning_vi.plots.bands import predictive_bands as predictive_bands
+from lightning_vi.plots.class_probabilities import class_probabilities as class_probabilities
 from lightning_vi.plots.curves import learning_curves as learning_curves
 from lightning_vi.plots.error_curves import errors_over_epochs as errors_over_epochs
 from lightning_vi.plots.images import image_grid as image_grid

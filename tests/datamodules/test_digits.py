@@ -5,10 +5,12 @@ from sklearn.datasets import load_digits
 from torch.utils.data import TensorDataset
 
 from lightning_vi.datamodules import (
+    Affine,
     Dequantisation,
     Digits,
     Divide,
     FixedBinarisation,
+    Scaling,
     Standardise,
     StochasticBinarisation,
     Transform,
@@ -86,6 +88,19 @@ def test_dequantised_pixels_keep_their_17_levels() -> None:
     assert sorted(rows(TensorDataset((17 * x).floor() / 16, y))) == expected
     test = next(iter(datamodule.test_dataloader()))
     assert rows(TensorDataset((17 * test[0]).floor() / 16, test[1])) == rows(Digits().splits().test)
+
+
+@pytest.mark.parametrize("scaling", [Divide(8.0), Standardise()])
+def test_a_checkpoint_keeps_how_pixels_became_inputs(scaling: Scaling) -> None:
+    datamodule = Digits(scaling=scaling)
+    datamodule.setup()
+    pixels = datamodule.state_dict()["pixels"]
+    assert (pixels["maximum"], pixels["transform"]) == (16.0, None)
+    raw = 16 * Digits().splits().test.tensors[0]
+    assert torch.equal(Affine(**pixels["scaling"])(raw), datamodule.test_dataloader().dataset.tensors[0])
+    binarised = Digits(transform=FixedBinarisation())
+    binarised.setup()
+    assert binarised.state_dict()["pixels"]["transform"] == "FixedBinarisation"
 
 
 @pytest.mark.parametrize("transform", [StochasticBinarisation(), FixedBinarisation(), Dequantisation()])

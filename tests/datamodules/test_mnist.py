@@ -69,6 +69,7 @@ def test_pixels_are_divided_by_126_by_default(mnist_root: Path) -> None:
     datamodule.prepare_data()
     datamodule.setup()
     assert datamodule.images.scaling == Divide(126.0)
+    assert datamodule.state_dict()["pixels"]["scaling"] == {"shift": (0.0,), "scale": (126.0,)}
     x, y = next(iter(datamodule.test_dataloader()))
     pixels, labels = files(mnist_root, "t10k")
     np.testing.assert_allclose(x.numpy(), pixels[:2000] / 126, rtol=1e-6)

@@ -1,13 +1,14 @@
 import copy
+import json
 import pickle
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 import torch
 from sklearn.preprocessing import StandardScaler
 
-from lightning_vi.datamodules import Divide, Scaling, Standardise, StandardiseEach, UnitInterval
-from lightning_vi.datamodules.scaling import Affine
+from lightning_vi.datamodules import Affine, Divide, Scaling, Standardise, StandardiseEach, UnitInterval
 from lightning_vi.errors import UserError
 
 TRAINING = torch.randint(0, 256, (50, 1, 4, 4), generator=torch.Generator().manual_seed(1)).float()
@@ -56,6 +57,14 @@ def test_a_map_is_plain_numbers() -> None:
 def test_copies_are_equal(scaling: Scaling) -> None:
     assert pickle.loads(pickle.dumps(scaling)) == copy.deepcopy(scaling) == scaling
     assert repr(scaling).startswith(type(scaling).__name__)
+
+
+@pytest.mark.parametrize("scaling", [Divide(5.0), UnitInterval(), Standardise()])
+def test_what_a_checkpoint_keeps_gives_the_same_inputs_to_the_last_bit(scaling: Scaling) -> None:
+    scale = scaling.fit(TRAINING, 255.0)
+    assert isinstance(scale, Affine)
+    kept = Affine(**json.loads(json.dumps(asdict(scale))))
+    assert torch.equal(kept(TEST), scale(TEST))
 
 
 def test_mistakes() -> None:

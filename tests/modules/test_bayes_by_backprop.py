@@ -172,7 +172,7 @@ def test_partial_bayes_takes_deterministic_weights_buffers_and_the_likelihood_as
         assert module.model.mu.numel() == random
         x = torch.randn(5, 4)
         torch.testing.assert_close(
-            module.eval().predictive_at_mean(x).outputs, point.eval().predictive(x).outputs.detach()
+            module.eval().predictive(x, "mean").outputs, point.eval().predictive(x).outputs.detach()
         )
         assert module.likelihood.log_sigma == noise.log_sigma
         assert torch.equal(module.model.rho, rho)
