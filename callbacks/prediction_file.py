@@ -54,6 +54,8 @@ class Part:
 
     def write(self, positions: Sequence[int] | np.ndarray, columns: dict[str, pa.Array]) -> None:
         """Add some examples, with their positions in the data set."""
+        if len(positions) == 0:  # the part of a device that a last block has left nothing; its ids have no type
+            return
         arrays = [pa.array(np.asarray(positions, dtype=np.int64)), *columns.values()]
         batch = pa.RecordBatch.from_arrays(arrays, names=["", *columns])
         if self._writer is None:

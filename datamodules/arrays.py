@@ -87,7 +87,10 @@ class Arrays(OwnData):
             other.require([name for name in wanted.columns if name != wanted.part], "as the training file has")
             return all_of(other, wanted)
 
-        parts = self.split.cut(all_of(source, wanted), read, self.is_class)
+        rows = all_of(source, wanted)
+        if self.is_class:
+            self._classes(rows)  # before numbers are taken for classes with too few examples
+        parts = self.split.cut(rows, read, self.is_class)
         if len({part.inputs.shape[1:] for part in parts}) > 1:
             shapes = ", ".join(str(part.inputs.shape[1:]) for part in parts)
             raise UserError(f"Arrays: inputs differ in shape between the splits: {shapes}. Give arrays of one shape.")
@@ -128,15 +131,20 @@ class Arrays(OwnData):
         shape, targets = tuple(raw.shape[1:]), training.targets
         if not self.is_class:
             return Learned(features, shape, None, targets.shape[1], scaling, digest(training.inputs, targets))
-        where = f"{training.file}: column '{self.target}'"
-        try:
-            classes = classes_of(targets)
-        except UserError as error:
-            raise UserError(f"{where}: {error}") from error
+        classes = self._classes(training)
         if len(classes) < 2:
-            raise UserError(f"{where} has the class '{classes[0]}' alone in the training split. Give two.")
+            raise UserError(
+                f"{training.file}: column '{self.target}' has the class '{classes[0]}' alone in the training split. "
+                "Give two."
+            )
         sums = digest(training.inputs, self._indices(training, classes))
         return Learned(features, shape, classes, len(classes), scaling, sums)
+
+    def _classes(self, rows: Rows) -> tuple[Label, ...]:
+        try:
+            return classes_of(rows.targets)
+        except UserError as error:
+            raise UserError(f"{rows.file}: column '{self.target}': {error}") from error
 
     def _dataset(self, rows: Rows, learned: Learned) -> TensorDataset:
         inputs = learned.scaling(torch.from_numpy(rows.inputs))

@@ -127,7 +127,8 @@ class OwnData(InMemoryDataModule, ABC):
         kept = Learned.of(state_dict["learned"])
         if self.trainer is not None and self.trainer.state.fn == "fit":
             self.learned.require_same(kept, type(self).__name__)
-        elif kept != self._kept:
+        # In the test behind a training nothing need be read again.
+        elif kept != (self._prepared.learned if "_prepared" in self.__dict__ else self._kept):
             self._kept = kept
             for name in ("_prepared", "input_shape", "target_size"):  # of the files, or of another checkpoint
                 self.__dict__.pop(name, None)

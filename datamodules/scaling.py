@@ -112,5 +112,5 @@ class StandardiseEach(Scaling):
             return Standardise().fit(pixels, maximum)
         s, m = torch.std_mean(pixels, dim=0, correction=0)
         # What rounding leaves of a constant feature's deviation is no unit to measure in.
-        constant = s <= 1e-12 * m.abs()
+        constant = s <= 10 * torch.finfo(s.dtype).eps * m.abs()
         return Affine(tuple(m.tolist()), tuple(s.masked_fill(constant, 1.0).tolist()))

@@ -33,6 +33,7 @@ def test_folders_are_classes(folder: Path) -> None:
     digits = load_digits()
     for name, image, label in zip(ids(data), *data.splits().test.tensors, strict=True):
         kind, number = name.removesuffix(".png").split("/")
+        assert data.classes is not None
         assert data.classes[int(label)] == kind
         expected = digits.images[digits.target == ["zero", "one", "two"].index(kind)][int(number)]
         np.testing.assert_allclose(image[0], expected * 15 / 255, atol=1e-6)

@@ -1,14 +1,22 @@
 import re
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from lightning_vi.datamodules import table_file
+from lightning_vi.datamodules.columns import Column
 from lightning_vi.datamodules.rows import Wanted, all_of, source_of
 from lightning_vi.datamodules.table_file import CsvFile, ParquetFile
 from lightning_vi.errors import UserError
 from tests.own_files import write
+
+
+def listed(column: Column) -> list[Any]:
+    assert isinstance(column.values, pa.Array)
+    values: list[Any] = column.values.to_pylist()
+    return values
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -20,11 +28,11 @@ def test_blocks_are_the_file_in_order(suffix: str, tmp_path: Path, monkeypatch: 
     assert source.names == ["a", "b", "c"]
     blocks = list(source.blocks(["c", "a"]))
     assert len(blocks) >= 10
-    values = [int(value) for block in blocks for value in block["a"].values.to_pylist()]
+    values = [int(value) for block in blocks for value in listed(block["a"])]
     assert values == list(range(1000))
-    assert {value for block in blocks for value in block["c"].values.to_pylist()} == {"x, y"}
+    assert {value for block in blocks for value in listed(block["c"])} == {"x, y"}
     for block in blocks:
-        assert int(block["a"].values[0].as_py()) == block["a"].first == block["c"].first
+        assert int(listed(block["a"])[0]) == block["a"].first == block["c"].first
     assert all_of(source, Wanted(("a",))).inputs[:, 0].tolist() == values
 
 
@@ -32,8 +40,8 @@ def test_text_is_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes('﻿"a b";y\r\n007;"two\nlines"\r\n'.encode())
     (block,) = CsvFile(path, ";").blocks(["a b", "y"])
-    assert block["a b"].values.to_pylist() == ["007"]
-    assert block["y"].values.to_pylist() == ["two\nlines"]
+    assert listed(block["a b"]) == ["007"]
+    assert listed(block["y"]) == ["two\nlines"]
 
 
 @pytest.mark.parametrize(
