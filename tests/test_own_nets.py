@@ -16,7 +16,7 @@ FILES = [
     for kind in ("python", "yaml")
     for name, text in re.findall(rf"```{kind}\n# (\S+)\n(.*?)```", PAGE, re.DOTALL)
 ]
-COMMANDS = re.findall(r"lightning-vi (fit --config .*)", PAGE)
+COMMANDS = re.findall(r"^(?:PYTHONPATH=\. )?lightning-vi (fit --config .*)$", PAGE, re.MULTILINE)
 SHORT = [
     *("--trainer.max_epochs=1", "--trainer.limit_train_batches=1", "--trainer.limit_val_batches=1"),
     *("--trainer.callbacks=[LastCheckpoint]", "--test_checkpoint=none", "--data=Digits", "--data.batch_size=20"),

@@ -69,8 +69,8 @@ def test_training_finds_the_tempered_posterior(temperature: float) -> None:
     line = Line()
     module = line.module(temperature)
     optimizer = torch.optim.Adam(module.parameters(), lr=0.05)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 200)
-    for _ in range(200):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 400)
+    for _ in range(400):
         optimizer.zero_grad()
         module.objective((line.x, line.y), 0, Epoch(12, 12, 1)).loss.backward()
         optimizer.step()
