@@ -35,8 +35,9 @@ DETECTED = {"auroc": "AUROC", "aupr": "AUPR", "fpr95": "FPR95"}
 HEAD = """# Test digits that turn away from the training digits
 
 Command: `python -m benchmarks.shift {labels}` with the folders of the runs below, at commit {commit}; each run is
-`lightning-vi fit --config CONFIG` with the epochs of its line, one seed, tested at its final epoch. Nothing was chosen
-on the test split. docs/uncertainty.md defines the scores; all of them, for every shift: [shift.csv](shift.csv).
+`lightning-vi fit --config CONFIG --trainer.max_epochs EPOCHS`, one seed, judged at its final epoch. Where EPOCHS are
+fewer than those of CONFIG, it was for the time they take: models may differ for that too. Nothing was chosen on the
+test split. docs/uncertainty.md defines the scores; all of them, for every shift: [shift.csv](shift.csv).
 
 """
 TURNED = """
@@ -95,7 +96,8 @@ def judge(models: Mapping[str, SupervisedModule], data: InMemoryDataModule) -> l
                 **{f"ood_{name}": value for name, value in detection.compute().items()},
             }
             figures = {name: round(float(value), 6) for name, value in tensors.items()}
-            lines.append({"model": label, "shift": shift, "amount": amount, **figures})
+            networks = len(predictive.outputs)
+            lines.append({"model": label, "networks": networks, "shift": shift, "amount": amount, **figures})
             print(f"{label} {shift} {amount:g}: error {figures['error']:.2f} %", flush=True)
     return lines
 
@@ -109,15 +111,17 @@ def curves(lines: Sequence[Mapping[str, Any]], score: str) -> dict[str, list[flo
     return found
 
 
-def trained(runs: Mapping[str, Path]) -> str:
-    """A table of what was trained."""
+def trained(runs: Mapping[str, Path], lines: Sequence[Mapping[str, Any]]) -> str:
+    """A table of what was trained, and how many networks each averages."""
+    averaged = {line["model"]: str(line["networks"]) for line in lines}
     configs = [yaml.safe_load((run / "config.yaml").read_text()) for run in runs.values()]
     results = [json.loads((run / "results.json").read_text()) for run in runs.values()]
     return markdown(
         [
             Column("model", list(runs), is_number=False),
             Column("CONFIG", [f"{config['name']}.yaml" for config in configs], is_number=False),
-            Column("epochs", [str(each["epochs"]) for each in results]),
+            Column("EPOCHS", [str(each["epochs"]) for each in results]),
+            Column("networks averaged", list(averaged.values())),
             Column("weights", [f"{each['weights']:,}" for each in results]),
             Column("minutes", [f"{each['seconds'] / 60:.1f}" for each in results]),
             Column("device", [each["device"] for each in results], is_number=False),
@@ -167,7 +171,7 @@ def write(runs: Mapping[str, Path], data: InMemoryDataModule, folder: Path) -> N
     figure = shift_curves(ANGLES, panels, "Angle (degrees)", f"Rotated {type(data).__name__} test images")
     figure.savefig(folder / "shift.png", dpi=figure.dpi)
     labels = " ".join(f"{label}=RUN" for label in runs)
-    tables = (HEAD.format(labels=labels, commit=commit()), trained(runs), "\n", TURNED, turned(lines), "\n")
+    tables = (HEAD.format(labels=labels, commit=commit()), trained(runs, lines), "\n", TURNED, turned(lines), "\n")
     (folder / "shift.md").write_text("".join((*tables, OTHER, detected(lines), "\n")))
 
 
