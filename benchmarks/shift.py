@@ -20,6 +20,7 @@ from lightning_vi.datamodules import MNIST, InMemoryDataModule, Noisy, Rotated
 from lightning_vi.detection import Detection
 from lightning_vi.loading import load
 from lightning_vi.metrics import scores_for
+from lightning_vi.modules import BayesByBackprop
 from lightning_vi.modules.supervised import SupervisedModule
 from lightning_vi.plots import shift_curves
 from lightning_vi.predictive import Predictive
@@ -29,14 +30,17 @@ from lightning_vi.text_table import Column, markdown
 RESULTS = Path(__file__).parent.parent / "results"
 ANGLES = tuple(range(0, 181, 15))
 SIGMAS = (0.25, 0.5, 1.0)
-BATCH = 1000
+BATCH = 2000
+DRAWS = 20
+"""Weight draws of a Bayesian network at most: a fifth of those of a test, in a fifth of the time."""
 PANELS = {"error": "Error (%)", "nll": "NLL (nats)", "entropy": "Mean predictive entropy (nats)"}
 DETECTED = {"auroc": "AUROC", "aupr": "AUPR", "fpr95": "FPR95"}
 HEAD = """# Test digits that turn away from the training digits
 
 Command: `python -m benchmarks.shift {labels}` with the folders of the runs below, at commit {commit}; each run is
-`lightning-vi fit --config CONFIG` with the epochs of its line, one seed, tested at its final epoch. Nothing was chosen
-on the test split. docs/uncertainty.md defines the scores; all of them, for every shift: [shift.csv](shift.csv).
+`lightning-vi fit --config CONFIG --trainer.max_epochs EPOCHS`, one seed, judged at its final epoch. Where EPOCHS are
+fewer than those of CONFIG, it was for the time they take: models may differ for that too. Nothing was chosen on the
+test split. docs/uncertainty.md defines the scores; all of them, for every shift: [shift.csv](shift.csv).
 
 """
 TURNED = """
@@ -64,11 +68,13 @@ def model_of(run: Path) -> SupervisedModule:
     model = load(run / "checkpoints" / "last.ckpt", LightningModule)
     if not isinstance(model, SupervisedModule):
         raise SystemExit(f"shift: {run} holds a {type(model).__name__}, which is no classifier.")
+    if isinstance(model, BayesByBackprop):
+        model.draws = min(model.draws, DRAWS)
     return model
 
 
 def predicted(model: SupervisedModule, inputs: torch.Tensor) -> Predictive:
-    """p(y | x, D) of all inputs (N, ...), by the draws that the model takes in a test."""
+    """p(y | x, D) of all inputs (N, ...)."""
     with torch.no_grad():
         parts = [model.predictive(batch).outputs for batch in inputs.split(BATCH)]
     return Predictive(model.likelihood, torch.cat(parts, dim=1))
@@ -76,14 +82,14 @@ def predicted(model: SupervisedModule, inputs: torch.Tensor) -> Predictive:
 
 def judge(models: Mapping[str, SupervisedModule], data: InMemoryDataModule) -> list[dict[str, Any]]:
     """Scores of every model on every shift: percent, nats and shares."""
-    plain = data.splits().test.tensors[0]
-    own = {label: predicted(model, plain) for label, model in models.items()}
+    inputs, targets = data.splits().test.tensors
+    own = {label: predicted(model, inputs) for label, model in models.items()}
     shifts = [("rotated", angle, Rotated(data, angle)) for angle in ANGLES]
     lines = []
     for shift, amount, shifted in [*shifts, *(("noisy", sigma, Noisy(data, sigma)) for sigma in SIGMAS)]:
-        inputs, targets = shifted.splits().test.tensors
+        changed = shifted.shift(inputs)
         for label, model in models.items():
-            predictive = predicted(model, inputs)
+            predictive = predicted(model, changed)
             scores, detection = scores_for(model.likelihood, model.target_size), Detection()
             scores.update(predictive, targets)
             detection.update(own[label], is_other=False)
@@ -95,7 +101,8 @@ def judge(models: Mapping[str, SupervisedModule], data: InMemoryDataModule) -> l
                 **{f"ood_{name}": value for name, value in detection.compute().items()},
             }
             figures = {name: round(float(value), 6) for name, value in tensors.items()}
-            lines.append({"model": label, "shift": shift, "amount": amount, **figures})
+            networks = len(predictive.outputs)
+            lines.append({"model": label, "networks": networks, "shift": shift, "amount": amount, **figures})
             print(f"{label} {shift} {amount:g}: error {figures['error']:.2f} %", flush=True)
     return lines
 
@@ -109,15 +116,17 @@ def curves(lines: Sequence[Mapping[str, Any]], score: str) -> dict[str, list[flo
     return found
 
 
-def trained(runs: Mapping[str, Path]) -> str:
-    """A table of what was trained."""
+def trained(runs: Mapping[str, Path], lines: Sequence[Mapping[str, Any]]) -> str:
+    """A table of what was trained, and how many networks each averages."""
+    averaged = {line["model"]: str(line["networks"]) for line in lines}
     configs = [yaml.safe_load((run / "config.yaml").read_text()) for run in runs.values()]
     results = [json.loads((run / "results.json").read_text()) for run in runs.values()]
     return markdown(
         [
             Column("model", list(runs), is_number=False),
             Column("CONFIG", [f"{config['name']}.yaml" for config in configs], is_number=False),
-            Column("epochs", [str(each["epochs"]) for each in results]),
+            Column("EPOCHS", [str(each["epochs"]) for each in results]),
+            Column("networks averaged", list(averaged.values())),
             Column("weights", [f"{each['weights']:,}" for each in results]),
             Column("minutes", [f"{each['seconds'] / 60:.1f}" for each in results]),
             Column("device", [each["device"] for each in results], is_number=False),
@@ -167,7 +176,7 @@ def write(runs: Mapping[str, Path], data: InMemoryDataModule, folder: Path) -> N
     figure = shift_curves(ANGLES, panels, "Angle (degrees)", f"Rotated {type(data).__name__} test images")
     figure.savefig(folder / "shift.png", dpi=figure.dpi)
     labels = " ".join(f"{label}=RUN" for label in runs)
-    tables = (HEAD.format(labels=labels, commit=commit()), trained(runs), "\n", TURNED, turned(lines), "\n")
+    tables = (HEAD.format(labels=labels, commit=commit()), trained(runs, lines), "\n", TURNED, turned(lines), "\n")
     (folder / "shift.md").write_text("".join((*tables, OTHER, detected(lines), "\n")))
 
 

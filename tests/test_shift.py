@@ -41,7 +41,8 @@ def test_every_model_on_every_shift() -> None:
     assert float(lines[1]["mutual_information"]) > 0
     report = Path("shift.md").read_text()
     assert "`python -m benchmarks.shift SGD=RUN BBB=RUN`" in report
-    assert "| BBB | bbb_digits.yaml | 8 | 1,210 |" in report
+    assert "| SGD | sgd.yaml | 8 | 1 | 1,210 |" in report
+    assert "| BBB | bbb_digits.yaml | 8 | 3 | 1,210 |" in report
     assert f"| 30° | {float(turned['error']):.2f} % |" in report
     assert "| noisy, 0.5 | SGD |" in report
     assert imread("shift.png").std() > 0.05
