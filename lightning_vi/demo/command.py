@@ -36,7 +36,8 @@ def run(arguments: Sequence[str]) -> None:
     # Imported here: it takes seconds, and not everybody has it.
     from lightning_vi.demo import page, server
 
-    server.serve(page.page(shown, options.draws), options.host, options.port, options.browser)
+    with server.bound(options.host, options.port) as listening:
+        server.serve(page.page(shown, options.draws), listening, options.browser)
 
 
 def _options(arguments: Sequence[str]) -> Namespace:

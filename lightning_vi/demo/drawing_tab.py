@@ -34,7 +34,7 @@ def build(classifiers: Sequence[Classifier], draws: int) -> None:
     with gradio.Row():
         with gradio.Column(scale=1, min_width=CANVAS + 40):
             canvas = gradio.Sketchpad(
-                label="Draw a digit",
+                label="Take the brush, draw a digit",
                 canvas_size=(CANVAS, CANVAS),
                 fixed_canvas=True,
                 height=CANVAS + 100,
