@@ -2,8 +2,8 @@
 
 MNIST's digits were scaled, keeping their proportions, to fit into 20 x 20 pixels, which left grey levels, and moved by
 whole pixels until their centre of mass lay in the middle of 28 x 28 (LeCun et al. 1998, section III.A). What "the
-middle" is was read off its test images: all 10,000 have 20 pixels on their longer side and their centre of mass within
-half a pixel of (14, 14), counted from 0.
+middle" is was read off its 10,000 test images: all have their centre of mass within half a pixel of (14, 14), counted
+from 0, and all but three, of 19, have 20 pixels on their longer side.
 
 The digits of 8 x 8 pixels fill theirs from top to bottom; their centres of mass lie around 3.5 from left to right.
 
