@@ -28,7 +28,7 @@ def test_help_imports_neither_torch_nor_lightning() -> None:
 
 
 def test_commands_are_those_of_the_command_line() -> None:
-    assert list(COMMANDS) == [*cli.CommandLine.subcommands(), "table", "sample"]
+    assert list(COMMANDS) == [*cli.CommandLine.subcommands(), "table", "sample", "demo"]
 
 
 ALL = "fit, validate, test, predict, prune, table, sample"
