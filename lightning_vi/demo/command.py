@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from jsonargparse import ArgumentParser
 
@@ -35,7 +36,10 @@ def run(arguments: Sequence[str]) -> None:
     # Imported here: it takes seconds, and not everybody has it.
     from lightning_vi.demo import page, server
 
-    server.serve(page.page(shown, options.draws), options.host, options.port, options.browser)
+    # Gradio's own deletes what was drawn, but leaves the images that the page began with.
+    with server.bound(options.host, options.port) as listening, TemporaryDirectory() as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        server.serve(page.page(shown, options.draws), listening, options.browser)
 
 
 def parser() -> ArgumentParser:

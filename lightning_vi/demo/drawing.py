@@ -2,8 +2,8 @@
 
 MNIST's digits were scaled, keeping their proportions, to fit into 20 x 20 pixels, which left grey levels, and moved by
 whole pixels until their centre of mass lay in the middle of 28 x 28 (LeCun et al. 1998, section III.A). What "the
-middle" is was read off its test images: all 10,000 have 20 pixels on their longer side and their centre of mass within
-half a pixel of (14, 14), counted from 0.
+middle" is was read off its 10,000 test images: all have their centre of mass within half a pixel of (14, 14), counted
+from 0, and all but three, of 19, have 20 pixels on their longer side.
 
 The digits of 8 x 8 pixels fill theirs from top to bottom; their centres of mass lie around 3.5 from left to right.
 
@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 
 class Layout(NamedTuple):
@@ -67,11 +66,18 @@ def digit(drawn: Tensor, side: int) -> Tensor | None:
     box, middle = layout(side)
     # A thin stroke, such as a 1, still has one pixel.
     height, width = (max(1, round(length * box / max(cut.shape))) for length in cut.shape)
-    scaled = F.interpolate(cut[None, None], (height, width), mode="area")[0, 0]
+    scaled = _averages(cut.shape[0], height) @ cut @ _averages(cut.shape[1], width).T
     top, left = (_start(scaled.sum(dim=axis), side, middle) for axis in (1, 0))
     image = torch.zeros(1, side, side, dtype=drawn.dtype)
     image[0, top : top + height, left : left + width] = scaled
     return image
+
+
+def _averages(pixels: int, cells: int) -> Tensor:
+    """What takes pixels in a row to the averages of as many cells over the same length, (cells, pixels)."""
+    edges = torch.arange(pixels + 1) * (cells / pixels)
+    starts = torch.arange(cells).unsqueeze(-1)
+    return (edges[1:].minimum(starts + 1) - edges[:-1].maximum(starts)).clamp(min=0.0)
 
 
 def _start(mass: Tensor, side: int, middle: float) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lightning_vi.demo.classification import Classifier, Verdict
 from lightning_vi.demo.drawing import digit, ink
-from lightning_vi.demo.look import INSTANT, PIXELS
+from lightning_vi.demo.look import INSTANT, PIXELS, VERDICTS
 from lightning_vi.plots import class_probabilities
 from lightning_vi.plots.latent_tiles import SPACE, mosaic
 
@@ -17,7 +17,7 @@ CANVAS = 320
 """Pixels of a side."""
 
 BRUSH = 12
-"""Radius in these pixels: a digit that fills the canvas has strokes as thick as MNIST's."""
+"""Radius in these pixels: a digit that fills the canvas has strokes of 1.5 of MNIST's pixels, a smaller one thicker."""
 
 COLUMNS = ("model", "class", "probability", "entropy", "mutual information", "single network")
 NOTE = "Entropy and mutual information are in nats. The single network is that of the posterior's mean."
@@ -33,8 +33,10 @@ def build(classifiers: Sequence[Classifier], draws: int) -> None:
     side = classifiers[0].side
     with gradio.Row():
         with gradio.Column(scale=1, min_width=CANVAS + 40):
+            # Labels of their own, since Gradio's lie over what they name.
+            gradio.HTML("Take the brush and draw a digit")
             canvas = gradio.Sketchpad(
-                label="Draw a digit",
+                show_label=False,
                 canvas_size=(CANVAS, CANVAS),
                 fixed_canvas=True,
                 height=CANVAS + 100,
@@ -45,16 +47,20 @@ def build(classifiers: Sequence[Classifier], draws: int) -> None:
                 sources=(),
                 buttons=[],
             )
+            gradio.HTML(f"What the models see: {side} x {side} pixels")
             seen = gradio.Image(
-                label=f"What the models see: {side} x {side} pixels, centred by mass",
+                show_label=False,
                 height=180,
                 elem_classes=PIXELS,
                 buttons=[],
                 interactive=False,
             )
         with gradio.Column(scale=2):
-            table = gradio.HTML(rows([], []))
-            plots = [gradio.Plot(label=each.name, format="png") for each in classifiers]
+            table = gradio.HTML(rows([], []), elem_classes=VERDICTS)
+            plots = []
+            for each in classifiers:
+                gradio.HTML(escape(each.name))
+                plots.append(gradio.Plot(show_label=False, format="png"))
 
     def judge(drawn: dict[str, Any] | None) -> list[Any]:
         """What the components behind the canvas show of it."""

@@ -10,8 +10,13 @@ MONOSPACED = ("ui-monospace", "monospace")
 PIXELS = "pixels"
 """Class of the images whose pixels are to be seen as squares."""
 
+VERDICTS = "verdicts"
+"""Class of the table of what models say."""
+
 CSS = f"""
 .{PIXELS} img {{image-rendering: pixelated; width: 100%; height: 100%; object-fit: contain}}
+.{VERDICTS} table {{width: 100%; font-size: 85%}}
+.{VERDICTS} th, .{VERDICTS} td {{padding: 4px 6px}}
 """
 
 INSTANT: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last", "api_visibility": "private"}

@@ -15,8 +15,9 @@ def page(shown: Exhibits, draws: int) -> gradio.Blocks:
         shown: What is there to see.
         draws: Weight draws of each posterior.
     """
-    # Gradio writes what is drawn and shown into a temporary folder, and deletes it with this alone.
-    with gradio.Blocks(title="lightning-vi", analytics_enabled=False, delete_cache=(HOUR, HOUR)) as blocks:
+    # Gradio writes what is shown into its temporary folder, and deletes it before the end with this alone.
+    blocks = gradio.Blocks(title="lightning-vi", analytics_enabled=False, delete_cache=(HOUR, HOUR))
+    with blocks:
         for side, classifiers in shown.classifiers.items():
             title = "Draw" if len(shown.classifiers) == 1 else f"Draw, {side} x {side} pixels"
             with gradio.Tab(title):

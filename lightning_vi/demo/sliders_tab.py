@@ -40,7 +40,7 @@ def build(model: Generative) -> None:
         with gradio.Column(scale=1, min_width=300):
             shown = gradio.Image(
                 image(origin),
-                label="The image of the code",
+                show_label=False,
                 height=340,
                 elem_classes=PIXELS,
                 buttons=[],

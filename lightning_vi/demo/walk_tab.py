@@ -34,7 +34,7 @@ def build(model: Generative) -> None:
         with gradio.Column(scale=1, min_width=300):
             here = gradio.Image(
                 at(0, 1, 0.0),
-                label="The image here",
+                show_label=False,
                 height=340,
                 elem_classes=PIXELS,
                 buttons=[],

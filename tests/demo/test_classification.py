@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import LightningModule
 from torch import Tensor
 
 from lightning_vi.__main__ import main
@@ -18,7 +19,9 @@ from tests.demo.test_drawing import drawn
 
 
 def loaded(path: Path) -> Classifier:
-    return classifier("a name", load(path, SupervisedModule), path)
+    module = load(path, LightningModule)
+    assert isinstance(module, SupervisedModule)
+    return classifier("a name", module, path)
 
 
 def digits(scaling: Scaling) -> tuple[Tensor, Tensor]:
@@ -113,7 +116,7 @@ def test_models_that_cannot_be_asked_about_a_drawing(runs: dict[str, Path], tmp_
 
 
 def test_other_inputs_and_targets_are_refused(runs: dict[str, Path]) -> None:
-    module = load(runs["bbb"], SupervisedModule)
+    module = load(runs["bbb"], BayesByBackprop)
     for shape in ((64,), (3, 8, 8), (1, 8, 9)):
         module.input_shape = shape
         with pytest.raises(UserError, match=r"its inputs \(of shape .*\) must be grey square images"):

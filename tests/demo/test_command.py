@@ -40,7 +40,7 @@ def test_checkpoints_that_cannot_be_shown(
     assert refused(capsys, f"{path}x") == f"{path}x: no such file. Did you mean '{path}'?"
     assert refused(capsys, str(path), str(path)) == f"{path} is given twice."
     short = ["--trainer.accelerator=cpu", "--trainer.max_epochs=1", "--trainer.callbacks=LastCheckpoint"]
-    short += ["--trainer.limit_train_batches=2", "--trainer.limit_val_batches=0", "--test_checkpoint=none"]
+    short += ["--trainer.limit_train_batches=5", "--trainer.limit_val_batches=0", "--test_checkpoint=none"]
     for config, reason in (
         ("bbb_regression", "its likelihood (=Gaussian) must be Categorical: the page shows class probabilities."),
         ("ae_digits", "Autoencoder has no latent variables to sample."),
