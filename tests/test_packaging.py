@@ -58,7 +58,17 @@ def installed(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("installed") / "venv"
     venv.create(folder)
     python = folder / "bin" / "python"
-    pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index"]
+    pip: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-index",
+    ]
     run(*pip, built[1], folder=folder)
     (packages,) = folder.glob("lib/*/site-packages")
     # Of a folder that is named so Python reads no further such files: the sources' own installation stays unseen.
