@@ -1,7 +1,5 @@
 """`--print_config` prints a configuration: read again it prints the same, and trains to the same bits."""
 
-import io
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,9 @@ from tests.printing import printed
 OVERLAYS = ("wandb.yaml", "tensorboard.yaml")
 TABLES = {name for name in named_configs.packaged() if name.startswith("table1") and "/" not in name}
 CONFIGS = sorted({*named_configs.packaged()} - {*OVERLAYS, *TABLES, named_configs.DEFAULTS})
-CASES = [[name] for name in CONFIGS] + [["bbb_digits.yaml", overlay] for overlay in OVERLAYS]
+# Of the rows of a table one of each kind: they differ in sizes.
+CASES = [[name] for name in CONFIGS if "/" not in name or name.endswith("_400.yaml")]
+CASES += [["bbb_digits.yaml", overlay] for overlay in OVERLAYS]
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +32,17 @@ def parser() -> ArgumentParser:
     return found[0]
 
 
-def printed_by(parser: ArgumentParser, *configs: str) -> str:
-    out = io.StringIO()
-    with redirect_stdout(out), pytest.raises(SystemExit) as end:
-        parser.parse_args([*(f"--config={name}" for name in configs), "--print_config"])
-    assert end.value.code == 0
-    return out.getvalue()
+def dumped(parser: ArgumentParser, *configs: str) -> str:
+    """What `--print_config` prints."""
+    return parser.dump(parser.parse_args([f"--config={name}" for name in configs]))
 
 
 @pytest.mark.parametrize("configs", CASES, ids=" ".join)
 def test_it_prints_the_same_when_it_is_read_again(configs: list[str], parser: ArgumentParser) -> None:
-    first = printed_by(parser, *configs)
+    first = dumped(parser, *configs)
     assert "class_path" in first
     Path("printed.yaml").write_text(first)
-    assert printed_by(parser, "printed.yaml") == first
+    assert dumped(parser, "printed.yaml") == first
 
 
 def test_it_trains_to_the_same_bits() -> None:
