@@ -34,7 +34,7 @@ def parser() -> ArgumentParser:
 
 def dumped(parser: ArgumentParser, *configs: str) -> str:
     """What `--print_config` prints."""
-    return parser.dump(parser.parse_args([f"--config={name}" for name in configs]))
+    return parser.dump(parser.parse_args([f"--config={name}" for name in configs]), skip_none=False)
 
 
 @pytest.mark.parametrize("configs", CASES, ids=" ".join)
