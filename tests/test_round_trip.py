@@ -1,5 +1,6 @@
 """`--print_config` prints a configuration: read again it prints the same, and trains to the same bits."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,20 @@ CASES += [["bbb_digits.yaml", overlay] for overlay in OVERLAYS]
 def parser() -> ArgumentParser:
     """That of `fit`: made once, since making those of all commands takes longer than parsing."""
     found: list[ArgumentParser] = []
+
+    def keep(parsers: Mapping[str, ArgumentParser]) -> str:
+        found.append(parsers["fit"])
+        return ""
+
     with pytest.raises(SystemExit):
-        Description(lambda parsers: str(found.append(parsers["fit"])))
+        Description(keep)
     return found[0]
 
 
 def dumped(parser: ArgumentParser, *configs: str) -> str:
     """What `--print_config` prints."""
-    return parser.dump(parser.parse_args([f"--config={name}" for name in configs]), skip_none=False)
+    text: str = parser.dump(parser.parse_args([f"--config={name}" for name in configs]), skip_unset=False)
+    return text
 
 
 @pytest.mark.parametrize("configs", CASES, ids=" ".join)
