@@ -1,4 +1,3 @@
-import json
 import os
 import re
 import subprocess
@@ -105,7 +104,7 @@ OPTIONS = {"entity": "me", "group": "a", "job_type": "train", "notes": "of a tes
 
 def test_what_a_run_is_filed_under_are_options_that_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
     fit = ["fit", "--config=bbb_digits.yaml", "--config=wandb.yaml"]
-    options = [f"--trainer.logger.init_args.{name}={json.dumps(value)}" for name, value in OPTIONS.items()]
+    options = [f"--trainer.logger.init_args.{name}={value}" for name, value in OPTIONS.items()]
     config = yaml.safe_load(printed(*fit, *options, "--print_config"))
     *_, spec = config["trainer"]["logger"]
     assert spec["class_path"] == "lightning_vi.wandb_logger.WandbLogger"
