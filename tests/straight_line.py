@@ -9,11 +9,11 @@ _SIGMA = 0.5
 
 
 def straight() -> tuple[Problem, Tensor, Tensor, Tensor]:
-    """A network without hidden layers, whose posterior is Gaussian, and slope and offset strongly correlated in it.
+    """A network without hidden layers, whose posterior is Gaussian, and slope and offset correlated in it.
 
     Also the features (G, 2) of the grid, and the posterior's precision (2, 2) and mean (2,).
     """
-    x = torch.linspace(1.0, 2.0, 20).unsqueeze(1)
+    x = torch.linspace(-0.5, 1.5, 20).unsqueeze(1)
     y = 0.7 * x - 0.2 + _SIGMA * torch.randn(20, 1)
     data, grid = TensorDataset(x, y), torch.linspace(-1.0, 3.0, 9).unsqueeze(1)
     problem = Problem("straight", (), Gaussian(_SIGMA), 1, data, data, grid, line().regions)

@@ -30,14 +30,13 @@ def test_both_implementations_have_one_joint_density(problem: Problem) -> None:
 def test_the_sampler_finds_the_posterior_of_a_line() -> None:
     problem, features, precision, mean = straight()
     chains = nuts.sample(problem, chains=2, warmup=300, samples=1000)
-    weights = {name: draws.flatten(0, 1) for name, draws in chains.weights.items()}
-    predictive = Predictive(problem.likelihood, nuts.outputs(problem, weights, problem.grid))
+    outputs = nuts.outputs(problem, chains, problem.grid)
+    predictive = Predictive(problem.likelihood, outputs.flatten(0, 1))
     covariance = features @ torch.linalg.inv(precision) @ features.T
     torch.testing.assert_close(predictive.mean.squeeze(1), features @ mean, atol=0.1, rtol=0.0)
     torch.testing.assert_close(predictive.epistemic_variance.squeeze(1), covariance.diag(), atol=0.0, rtol=0.25)
     assert chains.divergences == 0
-    values = nuts.outputs(problem, weights, problem.grid).squeeze(-1).unflatten(0, (2, 1000))
-    of = nuts.convergence(values)
+    of = nuts.convergence(outputs.squeeze(-1))
     assert of.r_hat < 1.05
     assert of.effective > 200
 

@@ -1,18 +1,19 @@
 """The whole comparison on a problem: every method, every seed."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from torch import Tensor
+import torch
 
 from benchmarks.hmc import nuts
-from benchmarks.hmc.comparison import compare
+from benchmarks.hmc.comparison import Figure, compare
 from benchmarks.hmc.nuts import Chains
 from benchmarks.hmc.problems import Problem
 from benchmarks.hmc.report import ENSEMBLE, HALF, MEAN_FIELD, MIXTURE, NUTS, SECONDS, Line
-from benchmarks.hmc.training import Fit, bayes_by_backprop, ensemble
+from benchmarks.hmc.training import mean_fields, point_estimates
 from lightning_vi.likelihoods import Categorical
-from lightning_vi.modules import MeanField
 from lightning_vi.predictive import Predictive
 
 _WATCHED = 60  # inputs at which the chains must agree
@@ -27,44 +28,58 @@ class Effort:
         warmup: Draws of each chain that are thrown away.
         samples: Draws of each chain that are kept.
         epochs: Of each training.
-        seeds: Repetitions of each training.
-        members: Of an ensemble.
-        draws: Of the weights for a predictive distribution; an ensemble's members share them.
+        members: Seeds of each training, which are an ensemble together.
+        draws: Of the weights of each Bayesian network, for its predictive distribution.
     """
 
     chains: int
     warmup: int
     samples: int
     epochs: int
-    seeds: int
     members: int
     draws: int
 
 
-FULL = Effort(chains=4, warmup=1000, samples=1000, epochs=3000, seeds=5, members=10, draws=1000)
-QUICK = Effort(chains=2, warmup=20, samples=20, epochs=3, seeds=2, members=2, draws=20)
+FULL = Effort(chains=4, warmup=500, samples=400, epochs=500, members=10, draws=200)
+QUICK = Effort(chains=2, warmup=20, samples=20, epochs=3, members=2, draws=10)
+
+
+class Fit(NamedTuple):
+    """What a method makes of the data.
+
+    Attributes:
+        method: Its name.
+        seed: Of its initial weights and noise.
+        at_grid: p(y | x, D) at the grid.
+        on_test: The same at the test inputs.
+        seconds: Wall time; of a method that needs several runs or chains, of all of them.
+    """
+
+    method: str
+    seed: int
+    at_grid: Predictive
+    on_test: Predictive
+    seconds: float
 
 
 def run(problem: Problem, effort: Effort) -> tuple[list[Line], dict[str, list[Predictive]]]:
     """All numbers, and for each method its predictive distributions at the grid, one for each seed."""
     chains = nuts.sample(problem, effort.chains, effort.warmup, effort.samples)
-    lines, predictives = _of_chains(problem, chains), dict[str, list[Predictive]]()
-    for fit in (*_sampled(problem, chains), *_trained(problem, effort)):
-        at_grid, on_test = fit.predictive(problem.grid), fit.predictive(problem.test.tensors[0])
-        predictives.setdefault(fit.method, []).append(at_grid)
-        reference, *_ = predictives[NUTS]
-        figures = compare(problem, reference, at_grid, on_test)
+    lines, at_grid = _of_chains(problem, chains), dict[str, list[Predictive]]()
+    for fit in (*_sampled(problem, chains), *_mean_fields(problem, effort), _point_estimates(problem, effort)):
+        at_grid.setdefault(fit.method, []).append(fit.at_grid)
+        reference, *_ = at_grid[NUTS]
+        figures = [*compare(problem, reference, fit.at_grid, fit.on_test), Figure(SECONDS, "", fit.seconds)]
         lines += [Line(problem.name, fit.method, fit.seed, *figure) for figure in figures]
-        lines.append(Line(problem.name, fit.method, fit.seed, SECONDS, "", fit.seconds))
-    return lines, predictives
+    return lines, at_grid
 
 
 def _of_chains(problem: Problem, chains: Chains) -> list[Line]:
     """Whether the sampler can be believed: of functions of the weights, since the weights are not identified."""
     some = problem.grid[:: max(1, len(problem.grid) // _WATCHED)]
-    outputs = nuts.outputs(problem, _pooled(chains, slice(None)), some)
+    outputs = nuts.outputs(problem, chains, some)
     values = outputs.softmax(dim=-1)[..., 1] if isinstance(problem.likelihood, Categorical) else outputs.squeeze(-1)
-    of = nuts.convergence(values.unflatten(0, next(iter(chains.weights.values())).shape[:2]))
+    of = nuts.convergence(values)
     figures = {
         "divergences": chains.divergences,
         "acceptance": chains.acceptance,
@@ -76,37 +91,34 @@ def _of_chains(problem: Problem, chains: Chains) -> list[Line]:
 
 
 def _sampled(problem: Problem, chains: Chains) -> Iterator[Fit]:
-    """The sampler, and each half of its chains.
+    """The sampler, and half of its chains.
 
     If chains are independent, a mean over all has an error of variance v, and those over halves of 2 v each. The
     difference of a half from all is half that of the halves, of variance 4 v / 4: as large as the error of all.
     """
-    half = len(next(iter(chains.weights.values()))) // 2
-    for method, seed, which in (
-        (NUTS, 0, slice(None)),
-        (HALF, 0, slice(half)),
-        (HALF, 1, slice(half, None)),
-    ):
-        yield Fit(method, seed, _prediction(problem, _pooled(chains, which)), chains.seconds)
+    at_grid, on_test = (nuts.outputs(problem, chains, inputs) for inputs in (problem.grid, problem.test.tensors[0]))
+    half = len(at_grid) // 2
+    for method, which in ((NUTS, slice(None)), (HALF, slice(half))):
+        some = (Predictive(problem.likelihood, outputs[which].flatten(0, 1)) for outputs in (at_grid, on_test))
+        yield Fit(method, 0, *some, chains.seconds)
 
 
-def _prediction(problem: Problem, weights: dict[str, Tensor]) -> Callable[[Tensor], Predictive]:
-    def predictive(inputs: Tensor) -> Predictive:
-        return Predictive(problem.likelihood, nuts.outputs(problem, weights, inputs))
+def _mean_fields(problem: Problem, effort: Effort) -> Iterator[Fit]:
+    """Each of them, and their mixture with equal shares."""
+    start = time.monotonic()
+    module = mean_fields(problem, effort.epochs, effort.members, effort.draws)
+    seconds = time.monotonic() - start
+    with torch.no_grad():
+        at_grid, on_test = (module.outputs(inputs) for inputs in (problem.grid, problem.test.tensors[0]))
+    for seed in range(effort.members):
+        member = (Predictive(problem.likelihood, outputs[seed]) for outputs in (at_grid, on_test))
+        yield Fit(MEAN_FIELD, seed, *member, seconds / effort.members)
+    mixture = (Predictive(problem.likelihood, outputs.flatten(0, 1)) for outputs in (at_grid, on_test))
+    yield Fit(MIXTURE, 0, *mixture, seconds)
 
-    return predictive
 
-
-def _pooled(chains: Chains, which: slice) -> dict[str, Tensor]:
-    """The draws of some chains, (S, *shape) each."""
-    return {name: draws[which].flatten(0, 1) for name, draws in chains.weights.items()}
-
-
-def _trained(problem: Problem, effort: Effort) -> Iterator[Fit]:
-    for seed in range(effort.seeds):
-        yield bayes_by_backprop(problem, MEAN_FIELD, seed, effort.epochs, effort.draws)
-    for number in range(effort.seeds):
-        seed = number * effort.members  # a member's seed is that of the ensemble plus its number
-        yield ensemble(problem, ENSEMBLE, seed, effort.epochs, effort.members)
-        mean_field = MeanField(problem.prior, draws=effort.draws // effort.members)
-        yield ensemble(problem, MIXTURE, seed, effort.epochs, effort.members, mean_field)
+def _point_estimates(problem: Problem, effort: Effort) -> Fit:
+    start = time.monotonic()
+    module = point_estimates(problem, effort.epochs, effort.members)
+    seconds = time.monotonic() - start
+    return Fit(ENSEMBLE, 0, module.predictive(problem.grid), module.predictive(problem.test.tensors[0]), seconds)

@@ -89,16 +89,12 @@ def sample(problem: Problem, chains: int, warmup: int, samples: int, seed: int =
     )
 
 
-def outputs(problem: Problem, weights: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-    """The package's network under draws (S, *shape) of its parameters, for inputs (B, D): shape (S, B, K)."""
-    network = problem.new_network()
-
-    def run(draw: Mapping[str, Tensor]) -> Tensor:
-        result: Tensor = functional_call(network, dict(draw), (inputs,))
-        return result
-
+def outputs(problem: Problem, chains: Chains, inputs: Tensor) -> Tensor:
+    """The package's network under all draws, for inputs (B, D): shape (C, S, B, K)."""
+    network, weights = problem.new_network(), {name: draws.flatten(0, 1) for name, draws in chains.weights.items()}
     with torch.no_grad():
-        return vmap(run, chunk_size=_AT_ONCE)(dict(weights))
+        found: Tensor = vmap(lambda draw: functional_call(network, draw, (inputs,)), chunk_size=_AT_ONCE)(weights)
+    return found.unflatten(0, next(iter(chains.weights.values())).shape[:2])
 
 
 def log_joint(problem: Problem, weights: Mapping[str, Tensor]) -> float:

@@ -1,33 +1,29 @@
-"""The package's own training of the same problem: Bayes by Backprop, and ensembles."""
+"""The package's own training of the same problem: posteriors by Bayes by Backprop, and point estimates."""
 
-import time
-from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 import torch
 from lightning.pytorch import Trainer
-from torch import Tensor
 from torch.optim import Adam
 from torch.utils.data import TensorDataset
 
 from benchmarks.hmc.problems import Problem
 from lightning_vi.datamodules.base import InMemoryDataModule, Splits
-from lightning_vi.modules import BayesByBackprop, DeepEnsemble, MeanField
-from lightning_vi.modules.supervised import SupervisedModule
-from lightning_vi.predictive import Predictive
+from lightning_vi.modules import DeepEnsemble, MeanField
+from lightning_vi.posteriors import SoftplusVariance
 from lightning_vi.quiet import quiet
 from lightning_vi.schedules import CosineLR
 
 _BATCHES = 4  # of an epoch
-_RATE = 1e-2  # of configs/bbb_regression.yaml, and its optimizer and schedule
+_RATE = 2e-2
+_POSTERIOR = SoftplusVariance(initial_sigma=0.1)
 
 
 class _Data(InMemoryDataModule):
     """A problem's data, with nothing to validate on, since nothing is chosen."""
 
-    def __init__(self, problem: Problem, seed: int) -> None:
-        super().__init__(len(problem.training) // _BATCHES, eval_batch_size=2000, seed=seed)
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(len(problem.training) // _BATCHES, eval_batch_size=2000, seed=0)
         self.problem = problem
 
     def splits(self) -> Splits:
@@ -36,45 +32,23 @@ class _Data(InMemoryDataModule):
         return Splits(self.problem.training, nothing, self.problem.test)
 
 
-class Fit(NamedTuple):
-    """A method that has seen the data.
+def mean_fields(problem: Problem, epochs: int, members: int, draws: int) -> DeepEnsemble:
+    """Bayes by Backprop from several seeds, side by side, with one draw of the weights per step.
 
-    Attributes:
-        method: Its name.
-        seed: Of its initial weights and noise.
-        predictive: p(y | x, D) of inputs (B, D).
-        seconds: Wall time.
+    Each member has its own noise and its own minibatches: it is the `BayesByBackprop` of its seed.
     """
-
-    method: str
-    seed: int
-    predictive: Callable[[Tensor], Predictive]
-    seconds: float
+    mean_field = MeanField(problem.prior, _POSTERIOR, draws=draws)
+    return _fit(problem, epochs, members, mean_field, decay=0.0)
 
 
-def bayes_by_backprop(problem: Problem, method: str, seed: int, epochs: int, draws: int) -> Fit:
-    """A factorised Gaussian posterior, with one draw of the weights per step."""
-    torch.manual_seed(seed)
-    module = BayesByBackprop(
-        problem.network,
-        problem.input_shape,
-        problem.target_size,
-        likelihood=problem.likelihood,
-        prior=problem.prior,
-        draws=draws,
-        optimizer=partial(Adam, lr=_RATE),
-        lr_scheduler=CosineLR,
-    )
-    return _fit(method, seed, module, problem, epochs)
-
-
-def ensemble(
-    problem: Problem, method: str, seed: int, epochs: int, members: int, mean_field: MeanField | None = None
-) -> Fit:
-    """Networks from different initial weights, each at a maximum of the joint density, or each with a posterior."""
-    torch.manual_seed(seed)
+def point_estimates(problem: Problem, epochs: int, members: int) -> DeepEnsemble:
+    """Maxima of the joint density of weights and targets, one for each seed."""
     # The loss is in nats per example, and so is the prior: w^2 / (2 sigma^2 N) has the gradient w / (sigma^2 N).
-    decay = 0.0 if mean_field is not None else 1 / (problem.prior.sigma**2 * len(problem.training))
+    return _fit(problem, epochs, members, None, decay=1 / (problem.prior.sigma**2 * len(problem.training)))
+
+
+def _fit(problem: Problem, epochs: int, members: int, mean_field: MeanField | None, decay: float) -> DeepEnsemble:
+    torch.manual_seed(0)
     module = DeepEnsemble(
         problem.network,
         problem.input_shape,
@@ -82,22 +56,18 @@ def ensemble(
         members=members,
         likelihood=problem.likelihood,
         mean_field=mean_field,
+        own_orders=True,
         optimizer=partial(Adam, lr=_RATE, weight_decay=decay),
         lr_scheduler=CosineLR,
     )
-    return _fit(method, seed, module, problem, epochs)
-
-
-def _fit(method: str, seed: int, module: SupervisedModule, problem: Problem, epochs: int) -> Fit:
-    start = time.monotonic()
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
     with quiet():
-        trainer.fit(module, datamodule=_Data(problem, seed))
-    return Fit(method, seed, module.predictive, time.monotonic() - start)
+        trainer = Trainer(
+            accelerator="cpu",
+            max_epochs=epochs,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, datamodule=_Data(problem))
+    return module
