@@ -31,7 +31,7 @@ def main() -> None:
         picture = draw(problem, {name: predictives[name] for name in (NUTS, MEAN_FIELD, ENSEMBLE, MIXTURE)})
         if not quick:
             picture.savefig(RESULTS / f"hmc_{problem.name}.png")
-    text = page(lines, effort, device(), commit())
+    text = page(lines, device(), commit())
     print(text)
     if not quick:
         RESULTS.joinpath("hmc.md").write_text(text)
