@@ -40,7 +40,7 @@ class Effort:
     draws: int
 
 
-FULL = Effort(chains=4, warmup=500, samples=400, epochs=500, members=10, draws=200)
+FULL = Effort(chains=4, warmup=500, samples=750, epochs=500, members=10, draws=200)
 QUICK = Effort(chains=2, warmup=20, samples=20, epochs=3, members=2, draws=10)
 
 

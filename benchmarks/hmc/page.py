@@ -35,7 +35,7 @@ SECTIONS = {
         """
 ## Regression with a gap
 
-1-50-1, tanh; 80 targets sin 2x with noise N(0, 0.1^2), which is known. Inside: 0.7 <= |x| <= 2, where the training
+1-50-1, tanh; 40 targets sin 2x with noise N(0, 0.1^2), which is known. Inside: 0.7 <= |x| <= 2, where the training
 inputs are; gap: |x| < 0.7; outside: 2 < |x| <= 3. Distance: root mean square difference from NUTS' predictive mean. Sd:
 geometric mean of the standard deviation of f(x) over draws of the weights, for NUTS in units of y, for the others
 by NUTS'. Test NLL: nats per example of 3,000 fresh examples. Half of the chains: as far from all of them as these are

@@ -68,7 +68,7 @@ class Problem:
         return self.network(self.input_shape, self.likelihood.output_size(self.target_size))
 
 
-def line(size: int = 80, hidden: tuple[int, ...] = (50,)) -> Problem:
+def line(size: int = 40, hidden: tuple[int, ...] = (50,)) -> Problem:
     """Regression y = sin 2x + epsilon with a gap in the inputs; epsilon ~ N(0, 0.1^2), known.
 
     Half of the inputs are uniform on [-2, -0.7], half on [0.7, 2]. Test inputs are uniform on [-3, 3].
