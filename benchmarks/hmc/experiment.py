@@ -52,7 +52,7 @@ class Fit(NamedTuple):
         seed: Of its initial weights and noise.
         at_grid: p(y | x, D) at the grid.
         on_test: The same at the test inputs.
-        seconds: Wall time; of a method that needs several runs or chains, of all of them.
+        seconds: Wall time of its training or sampling; of networks that are trained side by side, a share of it.
     """
 
     method: str
@@ -99,8 +99,8 @@ def _sampled(problem: Problem, chains: Chains) -> Iterator[Fit]:
     at_grid, on_test = (nuts.outputs(problem, chains, inputs) for inputs in (problem.grid, problem.test.tensors[0]))
     half = len(at_grid) // 2
     for method, which in ((NUTS, slice(None)), (HALF, slice(half))):
-        some = (Predictive(problem.likelihood, outputs[which].flatten(0, 1)) for outputs in (at_grid, on_test))
-        yield Fit(method, 0, *some, chains.seconds)
+        grid, test = (Predictive(problem.likelihood, outputs[which].flatten(0, 1)) for outputs in (at_grid, on_test))
+        yield Fit(method, 0, grid, test, chains.seconds)
 
 
 def _mean_fields(problem: Problem, effort: Effort) -> Iterator[Fit]:
@@ -111,10 +111,10 @@ def _mean_fields(problem: Problem, effort: Effort) -> Iterator[Fit]:
     with torch.no_grad():
         at_grid, on_test = (module.outputs(inputs) for inputs in (problem.grid, problem.test.tensors[0]))
     for seed in range(effort.members):
-        member = (Predictive(problem.likelihood, outputs[seed]) for outputs in (at_grid, on_test))
-        yield Fit(MEAN_FIELD, seed, *member, seconds / effort.members)
-    mixture = (Predictive(problem.likelihood, outputs.flatten(0, 1)) for outputs in (at_grid, on_test))
-    yield Fit(MIXTURE, 0, *mixture, seconds)
+        grid, test = (Predictive(problem.likelihood, outputs[seed]) for outputs in (at_grid, on_test))
+        yield Fit(MEAN_FIELD, seed, grid, test, seconds / effort.members)
+    grid, test = (Predictive(problem.likelihood, outputs.flatten(0, 1)) for outputs in (at_grid, on_test))
+    yield Fit(MIXTURE, 0, grid, test, seconds)
 
 
 def _point_estimates(problem: Problem, effort: Effort) -> Fit:

@@ -90,15 +90,16 @@ def outputs(problem: Problem, chains: Chains, inputs: Tensor) -> Tensor:
     """The package's network under all draws, for inputs (B, D): shape (C, S, B, K)."""
     network, weights = problem.new_network(), {name: draws.flatten(0, 1) for name, draws in chains.weights.items()}
     with torch.no_grad():
-        found: Tensor = vmap(lambda draw: functional_call(network, draw, (inputs,)), chunk_size=_AT_ONCE)(weights)
-    return found.unflatten(0, next(iter(chains.weights.values())).shape[:2])
+        found = vmap(lambda draw: functional_call(network, draw, (inputs,)), chunk_size=_AT_ONCE)(weights)
+    by_chain: Tensor = found.unflatten(0, next(iter(chains.weights.values())).shape[:2])
+    return by_chain
 
 
 def log_joint(problem: Problem, weights: Mapping[str, Tensor]) -> float:
     """Log p(W, y | x) in nats, in float64, at weights of the network's names and shapes."""
     with jax.enable_x64(True):
         values = {name: jnp.asarray(value.numpy(), dtype=float) for name, value in weights.items()}
-        density = jax.jit(lambda values: log_density(partial(_model, problem), _arrays(problem), {}, values)[0])
+        density = jax.jit(lambda at: log_density(partial(_model, problem), _arrays(problem), {}, at)[0])
         return float(density(values))
 
 

@@ -26,7 +26,7 @@ def bands(problem: Problem, methods: Mapping[str, Sequence[Predictive]]) -> Figu
     x, (reference, *_) = _numbers(problem.grid), next(iter(methods.values()))
     with style():
         figure = Figure(figsize=(3.2 * len(methods), 6.8), layout="constrained")
-        top, bottom = figure.subfigures(2, 1)
+        top, bottom = figure.subfigures(2, 1, squeeze=False).flat
         panels = top.subplots(1, len(methods), sharey=True, squeeze=False)[0]
         for axes, (name, (predictive, *_)) in zip(panels, methods.items(), strict=True):
             _bands(axes, problem, predictive, reference)
@@ -57,19 +57,20 @@ def maps(problem: Problem, methods: Mapping[str, Sequence[Predictive]]) -> Figur
     side = round(len(problem.grid) ** 0.5)
     x, y = (_numbers(problem.grid[:, dimension]).reshape(side, side) for dimension in (0, 1))
     inputs, targets = (tensor.numpy() for tensor in problem.training.tensors)
+    firsts = {name: predictive for name, (predictive, *_) in methods.items()}
     rows = {
-        "predictive entropy, nats": lambda predictive: predictive.entropy,
-        "mutual information, nats": lambda predictive: predictive.mutual_information,
+        "predictive entropy, nats": {name: predictive.entropy for name, predictive in firsts.items()},
+        "mutual information, nats": {name: predictive.mutual_information for name, predictive in firsts.items()},
     }
     with style():
         figure = Figure(figsize=(3.0 * len(methods) + 0.6, 6.2), layout="constrained")
         panels = figure.subplots(len(rows), len(methods), sharex=True, sharey=True, squeeze=False)
-        for line, (label, of) in zip(panels, rows.items(), strict=True):
-            values = {name: _numbers(of(predictive)).reshape(side, side) for name, (predictive, *_) in methods.items()}
-            top = max(float(value.max()) for value in values.values())
+        for line, (label, values) in zip(panels, rows.items(), strict=True):
+            top = max(value.max().item() for value in values.values())
             for axes, (name, value) in zip(line, values.items(), strict=True):
-                mesh = axes.pcolormesh(x, y, value, vmin=0.0, vmax=top, cmap="viridis", rasterized=True)
-                half = _numbers(methods[name][0].probabilities[:, 1]).reshape(side, side)
+                shades = _numbers(value).reshape(side, side)
+                mesh = axes.pcolormesh(x, y, shades, vmin=0.0, vmax=top, cmap="viridis", rasterized=True)
+                half = _numbers(firsts[name].probabilities[:, 1]).reshape(side, side)
                 axes.contour(x, y, half, levels=[0.5], colors="white", linewidths=1.2)
                 for target, colour, marker in ((0, "white", "o"), (1, RED, "^")):
                     chosen = inputs[targets == target]
@@ -92,8 +93,8 @@ def _bands(axes: Axes, problem: Problem, predictive: Predictive, reference: Pred
         axes.fill_between(x, mean - width, mean + width, color=BLUE, alpha=alpha, linewidth=0, label=label)
     axes.plot(x, mean, color=RED, label="mean", zorder=3)
     centre, width = _numbers(reference.mean), 2 * np.sqrt(_numbers(reference.epistemic_variance))
-    for sign, label in ((-1, None), (1, "NUTS' ± 2 sd of f(x)")):
-        axes.plot(x, centre + sign * width, "--", color=INK, linewidth=1.0, label=label)
+    edges = np.stack([centre - width, centre + width], axis=1)
+    axes.plot(x, edges, "--", color=INK, linewidth=1.0, label=["NUTS' ± 2 sd of f(x)", "_"])
     inputs, targets = (tensor.numpy() for tensor in problem.training.tensors)
     axes.scatter(inputs, targets, s=8, marker="x", color=INK, linewidth=0.6, label="training data")
 
