@@ -27,7 +27,8 @@ class Effort:
         chains: Of the sampler.
         warmup: Draws of each chain that are thrown away.
         samples: Draws of each chain that are kept.
-        epochs: Of each training.
+        epochs: Of training posteriors, which takes longer than point estimates: their gradients are random.
+        point_epochs: Of training point estimates.
         members: Seeds of each training, which are an ensemble together.
         draws: Of the weights of each Bayesian network, for its predictive distribution.
     """
@@ -36,12 +37,13 @@ class Effort:
     warmup: int
     samples: int
     epochs: int
+    point_epochs: int
     members: int
     draws: int
 
 
-FULL = Effort(chains=4, warmup=500, samples=750, epochs=500, members=10, draws=200)
-QUICK = Effort(chains=2, warmup=20, samples=20, epochs=3, members=2, draws=10)
+FULL = Effort(chains=4, warmup=500, samples=750, epochs=2500, point_epochs=500, members=10, draws=200)
+QUICK = Effort(chains=2, warmup=20, samples=20, epochs=3, point_epochs=3, members=2, draws=10)
 
 
 class Fit(NamedTuple):
@@ -119,6 +121,6 @@ def _mean_fields(problem: Problem, effort: Effort) -> Iterator[Fit]:
 
 def _point_estimates(problem: Problem, effort: Effort) -> Fit:
     start = time.monotonic()
-    module = point_estimates(problem, effort.epochs, effort.members)
+    module = point_estimates(problem, effort.point_epochs, effort.members)
     seconds = time.monotonic() - start
     return Fit(ENSEMBLE, 0, module.predictive(problem.grid), module.predictive(problem.test.tensors[0]), seconds)

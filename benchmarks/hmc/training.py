@@ -10,13 +10,11 @@ from torch.utils.data import TensorDataset
 from benchmarks.hmc.problems import Problem
 from lightning_vi.datamodules.base import InMemoryDataModule, Splits
 from lightning_vi.modules import DeepEnsemble, MeanField
-from lightning_vi.posteriors import SoftplusVariance
 from lightning_vi.quiet import quiet
 from lightning_vi.schedules import CosineLR
 
 _BATCHES = 4  # of an epoch
 _RATE = 2e-2
-_POSTERIOR = SoftplusVariance(initial_sigma=0.1)
 
 
 class _Data(InMemoryDataModule):
@@ -37,7 +35,7 @@ def mean_fields(problem: Problem, epochs: int, members: int, draws: int) -> Deep
 
     Each member has its own noise and its own minibatches: it is the `BayesByBackprop` of its seed.
     """
-    mean_field = MeanField(problem.prior, _POSTERIOR, draws=draws)
+    mean_field = MeanField(problem.prior, draws=draws)
     return _fit(problem, epochs, members, mean_field, decay=0.0)
 
 
