@@ -14,7 +14,7 @@ CHROMIUM = shutil.which("chromium")
 SECONDS = 120.0
 """To start the page on a busy machine; the same for an answer."""
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="it needs tests/demo/requirements.txt")
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install -e .[dev]")
 pytest.importorskip("gradio", reason="Gradio is not installed: pip install 'lightning-vi[demo]'")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
 
