@@ -1,0 +1,208 @@
+"""A reader's way through each page: its files are written, its commands and its Python are run, in their order.
+
+Commands are cut short by options behind their own, which are all parsed. Trainings of a table are left out but for one.
+"""
+
+import re
+import shlex
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lightning_vi import (
+    adversarial,
+    annealing,
+    bounds,
+    callbacks,
+    corruptions,
+    datamodules,
+    estimators,
+    likelihoods,
+    modules,
+    named_configs,
+    networks,
+    noise_priors,
+    posteriors,
+    priors,
+    schedules,
+    weighting,
+)
+from lightning_vi.__main__ import main
+from lightning_vi.table import command as table
+from lightning_vi.table import processes
+from lightning_vi.table.runs import Run
+from lightning_vi.table.workers import State
+from tests.elsewhere import elsewhere as elsewhere
+from tests.pages import PAGES, ROOT, Part, parts
+from tests.test_configs import SHORT, few_draws, small_gan
+
+# What cannot be run here, by how it begins, and why.
+NOT_RUN = {
+    "python3 -m venv": "installs",
+    "pip install": "installs",
+    ".audit/bin/pip": "installs, and asks a service for known vulnerabilities",
+    "source": "a shell's own",
+    "ray start": "needs a cluster; tests/table/test_ray_workers.py starts one",
+    "torchrun": "needs two nodes; tests/test_devices_command_line.py has them on one machine",
+    "lightning-vi fit --config mlp_mnist.yaml --data FashionMNIST": "downloads",
+    "python -m benchmarks": "measures for minutes to hours",
+    "bash benchmarks/gpu.sh": "measures for minutes; tests/test_gpu_script.py rehearses it",
+    "bash .ci/run": "runs this",
+    "python -m pytest": "is this",
+    "ruff": "the linters, see .ci/run",
+    "mypy": "the linters, see .ci/run",
+    "mkdocs build": "see tests/test_site.py",
+    "pre-commit install": "changes the repository",
+}
+CONFIGURATIONS = (ROOT / "docs" / "configurations.md").read_text()
+WITH_PARTS = [page for page in PAGES if any(part.kind != "other" for part in parts(page))]
+
+
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def simple_commands(text: str) -> Iterator[list[str]]:
+    """The words of each command of a block, without comments, variables and the environment's folder."""
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        words = shlex.shlex(line, posix=True, punctuation_chars="&")
+        words.whitespace_split = True
+        command: list[str] = []
+        for word in [*words, "&&"]:
+            if word not in ("&", "&&"):
+                command.append(word)
+            elif command:
+                while re.fullmatch(r"[A-Z_]+=.*", command[0]):
+                    del command[0]
+                yield [command[0].removeprefix(".venv/bin/"), *command[1:]]
+                command = []
+
+
+def reason_not_to_run(command: Sequence[str]) -> str | None:
+    line = " ".join(command)
+    return next((begin for begin in NOT_RUN if line == begin or line.startswith((f"{begin} ", f"{begin}."))), None)
+
+
+def shortened(arguments: list[str]) -> list[str]:
+    """The same command, of one epoch of two minibatches."""
+    configs = re.findall(r"--config[ =](\S+)", " ".join(arguments))
+    if arguments[0] not in ("fit", "validate", "test", "predict", "prune") or not configs:
+        return arguments
+    of_draws = next((config for config in configs if config.startswith("ensemble")), configs[0])
+    fewer = ["--fractions=[0,0.5]", "--draws=2"] if arguments[0] == "prune" else []
+    one = ["--trainer.devices=1", "--trainer.strategy=auto"]
+    return [*arguments, *SHORT, *one, *few_draws(Path(of_draws).name), *small_gan(configs[0]), *fewer]
+
+
+def exit_code(arguments: list[str]) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as end:  # of what only prints: --help, --print_config
+        return int(end.code or 0)
+
+
+def first_run_alone(runs: Sequence[Run], *_: Any) -> State:
+    """In place of a table's trainings."""
+    if not runs[0].name.startswith("table1"):
+        assert main(shortened([*runs[0].prepare()])) == 0
+    return State(deque())
+
+
+@pytest.fixture
+def follow(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[[Path], None]:
+    """Does what a page says in the current folder."""
+    monkeypatch.syspath_prepend("")
+    monkeypatch.setattr(table, "work", first_run_alone)
+    monkeypatch.setattr(table.ray_workers, "cluster", processes.local)
+    for variable, value in {"WANDB_MODE": "offline", "WANDB_SILENT": "true"}.items():
+        monkeypatch.setenv(variable, value)
+    namespace: dict[str, Any] = {}
+
+    def run(command: list[str], expected: int) -> None:
+        if reason_not_to_run(command) is None:
+            assert command[0] == "lightning-vi", f"neither run nor in NOT_RUN: {command}"
+            if "mnist" in " ".join(command):
+                monkeypatch.setenv("LIGHTNING_VI_DATA", str(request.getfixturevalue("mnist_root")))
+            assert exit_code(shortened(command[1:])) == expected, command
+
+    def step(page: Path, part: Part) -> None:
+        if part.kind == "file":
+            Path(part.title).write_text(part.text)
+        elif part.kind == "python":
+            exec(compile(part.text, f"{name(page)}, block of line {part.line}", "exec"), namespace)
+        elif part.kind == "command":
+            for command in simple_commands(part.text):
+                run(command, expected=0)
+        elif part.kind == "session":
+            for command in simple_commands(part.text.partition("\n")[0].removeprefix("$ ")):
+                run(command, expected=2)
+
+    def follow(page: Path) -> None:
+        for part in parts(page):
+            step(page, part)
+
+    return follow
+
+
+@pytest.mark.parametrize("page", WITH_PARTS, ids=name)
+def test_what_a_page_says_works(page: Path, follow: Callable[[Path], None]) -> None:
+    follow(page)
+
+
+def test_quotations_stand_in_the_source() -> None:
+    quotations = [(page, part) for page in PAGES for part in parts(page) if part.kind == "quotation"]
+    assert len(quotations) > 20
+    for page, part in quotations:
+        source = [line.strip() for line in (ROOT / part.title).read_text().splitlines()]
+        position = 0
+        for passage in re.split(r"^\.\.\.\n", part.text, flags=re.MULTILINE):
+            lines = [line.strip() for line in passage.splitlines()]
+            places = [i for i in range(position, len(source)) if source[i : i + len(lines)] == lines]
+            assert places, f"{name(page)}, line {part.line}: not in {part.title}:\n{passage}"
+            position = places[0] + len(lines)
+
+
+def test_files_of_a_page_are_used_there() -> None:
+    for page in PAGES:
+        content = page.read_text()
+        for part in parts(page):
+            if part.kind == "file":
+                stem, _, suffix = part.title.rpartition(".")
+                used = rf"\b{re.escape(stem)}\b" if suffix == "py" else rf"--config {re.escape(part.title)}"
+                assert len(re.findall(used, content)) > (suffix == "py"), f"{name(page)}: {part.title}"
+
+
+def test_configurations_have_titles() -> None:
+    """Without one they are not written, and nothing tries them."""
+    for page in PAGES:
+        untitled = [part for part in parts(page) if part.kind == "other" and re.match(r"[\w.]+:", part.text)]
+        assert not untitled, f"{name(page)}: {untitled}"
+
+
+def test_names_of_the_classes_exist() -> None:
+    packages = [adversarial, annealing, bounds, callbacks, corruptions, datamodules, estimators, likelihoods, modules]
+    packages += [networks, noise_priors, posteriors, priors]
+    known = {name for package in [*packages, schedules, weighting] for name in vars(package)}
+    table = CONFIGURATIONS.split("| there is | names |")[1].split("\n\n")[0]
+    names = set(re.findall(r"`([A-Z]\w+)`", table))
+    assert len(names) > 30
+    assert names <= known
+
+
+def test_all_packaged_configurations_are_named() -> None:
+    rows = {name for name in named_configs.packaged() if name.startswith("table1/")}
+    assert {name for name in named_configs.packaged() if f"`{name}`" not in CONFIGURATIONS} <= rows
+
+
+def test_what_is_not_run_is_there() -> None:
+    commands = [
+        command
+        for page in PAGES
+        for part in parts(page)
+        if part.kind == "command"
+        for command in simple_commands(part.text)
+    ]
+    assert {reason_not_to_run(command) for command in commands} == {*NOT_RUN, None}
