@@ -1,6 +1,7 @@
 """What the README shows, claims and links to. Its commands and its Python are run by `test_docs.py`."""
 
 import csv
+import math
 import re
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def test_figures_of_peers_are_the_measured_ones() -> None:
     assert len(stated) == 6
     for peer, figures in stated.items():
         ratios = [ratio for name, ratio in measured if f", {peer}" in name]
-        assert set(map(float, figures)) <= {*ratios, *(round(ratio, 2) for ratio in ratios)}, peer
+        for figure in figures:
+            assert any(math.isclose(float(figure), ratio, rel_tol=2.5e-3) for ratio in ratios), (peer, figure)
 
 
 def test_citation() -> None:

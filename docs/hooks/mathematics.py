@@ -7,6 +7,8 @@ from typing import Any
 from latex2mathml.converter import convert
 
 FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.DOTALL)
+# The space of LaTeX between the name of a function and its argument, unless that is in parentheses.
+FUNCTION = re.compile(r"(<mi>(?:exp|log|max|min)</mi>)(?!<mo|</)")
 
 
 def on_page_content(html: str, **_: Any) -> str:
@@ -15,4 +17,5 @@ def on_page_content(html: str, **_: Any) -> str:
 
 
 def _mathml(formula: re.Match[str]) -> str:
-    return convert(entities.unescape(formula[2]), display="block" if formula[1] == "div" else "inline")
+    drawn = convert(entities.unescape(formula[2]), display="block" if formula[1] == "div" else "inline")
+    return FUNCTION.sub(r'\1<mspace width="0.17em"/>', drawn)
