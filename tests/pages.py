@@ -6,11 +6,16 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("results/*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("results/*.md")),
+]
 
-# A block with its language and title, or a command in a sentence.
+# A block with its language and, where its first line is a comment that names a file, the name; or a command in a
+# sentence.
 PARTS = re.compile(
-    r"""^```(?P<language>\w*)(?:\ title="(?P<title>[^"]+)")?\n(?P<block>.*?)^```$
+    r"""^```(?P<language>\w*)\n(?:\#\ (?P<file>\S+\.(?:py|yaml))\n)?(?P<block>.*?)^```$
     | (?<!`)`(?P<sentence>(?:[A-Z_]+=\S+\ )?(?:lightning-vi|python\ -m|bash)\ [^`\n]+)`""",
     re.MULTILINE | re.DOTALL | re.VERBOSE,
 )
@@ -18,6 +23,7 @@ PARTS = re.compile(
 PLACEHOLDER = re.compile(r"(?<![\w=/])[A-Z]{2,}(?![\w=])|\.\.\.")
 
 Kind = Literal["command", "session", "file", "quotation", "python", "other"]
+KINDS: dict[str, Kind] = {"": "command", "bash": "command", "console": "session", "python": "python"}
 
 
 class Part(NamedTuple):
@@ -26,13 +32,13 @@ class Part(NamedTuple):
     Attributes:
         kind: `session` is a command with what it prints, `other` something that is only read.
         text: The block, or the command.
-        title: The file that is written or quoted.
+        file: The file that is written or quoted.
         line: Where it stands in the page.
     """
 
     kind: Kind
     text: str
-    title: str
+    file: str
     line: int
 
 
@@ -41,15 +47,12 @@ def parts(page: Path) -> Iterator[Part]:
     content = page.read_text()
     for match in PARTS.finditer(content):
         line = content.count("\n", 0, match.start()) + 1
-        if match["sentence"] is not None:
-            words = match["sentence"].split()
-            if not PLACEHOLDER.search(match["sentence"]) and (words[0] != "lightning-vi" or len(words) > 2):
-                yield Part("command", match["sentence"], "", line)
-            continue
-        title = match["title"] or ""
-        if title:
-            kind: Kind = "quotation" if (ROOT / title).is_file() else "file"
-        else:
-            kinds: dict[str, Kind] = {"": "command", "bash": "command", "console": "session", "python": "python"}
-            kind = kinds.get(match["language"], "other")
-        yield Part(kind, match["block"], title, line)
+        sentence, file = match["sentence"], match["file"] or ""
+        if sentence is None:
+            kind = KINDS.get(match["language"], "other")
+            if file:
+                kind = "quotation" if (ROOT / file).is_file() else "file"
+            yield Part(kind, match["block"], file, line)
+        # `lightning-vi table` is a name, with an option it is something to do.
+        elif not PLACEHOLDER.search(sentence) and re.match(r"(?!lightning-vi \S+$)", sentence):
+            yield Part("command", sentence, "", line)

@@ -1,6 +1,7 @@
 """A reader's way through each page: its files are written, its commands and its Python are run, in their order.
 
-Commands are cut short by options behind their own, which are all parsed. Trainings of a table are left out but for one.
+Commands are cut short by options behind their own, which are all parsed: one epoch of two minibatches of the bundled
+digits. Of a table's trainings one is run. Pictures are not painted: `test_configs.py` does so for each configuration.
 """
 
 import re
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.image import imsave
 
 from lightning_vi import (
     adversarial,
@@ -37,7 +40,7 @@ from lightning_vi.table.runs import Run
 from lightning_vi.table.workers import State
 from tests.elsewhere import elsewhere as elsewhere
 from tests.pages import PAGES, ROOT, Part, parts
-from tests.test_configs import SHORT, few_draws, small_gan
+from tests.test_configs import SHORT, small_gan
 
 # What cannot be run here, by how it begins, and why.
 NOT_RUN = {
@@ -47,7 +50,6 @@ NOT_RUN = {
     "source": "a shell's own",
     "ray start": "needs a cluster; tests/table/test_ray_workers.py starts one",
     "torchrun": "needs two nodes; tests/test_devices_command_line.py has them on one machine",
-    "lightning-vi fit --config mlp_mnist.yaml --data FashionMNIST": "downloads",
     "python -m benchmarks": "measures for minutes to hours",
     "bash benchmarks/gpu.sh": "measures for minutes; tests/test_gpu_script.py rehearses it",
     "bash .ci/run": "runs this",
@@ -57,6 +59,13 @@ NOT_RUN = {
     "mkdocs build": "see tests/test_site.py",
     "pre-commit install": "changes the repository",
 }
+FEWER = {
+    "BayesByBackprop": ["--model.draws=2", "--model.val_draws=2"],
+    "DeepEnsemble": ["--model.mean_field.draws=2", "--model.mean_field.val_draws=2"],
+    "VAE": ["--model.draws=2", "--model.val_draws=2"],
+    "prune": ["--fractions=[0,0.5]", "--draws=2"],
+}
+ON_MNIST = re.compile(r"^data:\s*\{?\s*(class_path: )?\w*MNIST", re.MULTILINE)
 CONFIGURATIONS = (ROOT / "docs" / "configurations.md").read_text()
 WITH_PARTS = [page for page in PAGES if any(part.kind != "other" for part in parts(page))]
 
@@ -91,10 +100,13 @@ def shortened(arguments: list[str]) -> list[str]:
     configs = re.findall(r"--config[ =](\S+)", " ".join(arguments))
     if arguments[0] not in ("fit", "validate", "test", "predict", "prune") or not configs:
         return arguments
-    of_draws = next((config for config in configs if config.startswith("ensemble")), configs[0])
-    fewer = ["--fractions=[0,0.5]", "--draws=2"] if arguments[0] == "prune" else []
-    one = ["--trainer.devices=1", "--trainer.strategy=auto"]
-    return [*arguments, *SHORT, *one, *few_draws(Path(of_draws).name), *small_gan(configs[0]), *fewer]
+    content = "".join(named_configs.find(config).read_text() for config in configs)
+    module = re.findall(r"class_path: (BayesByBackprop|DeepEnsemble|VAE|GAN|Autoencoder|PointEstimate)\b", content)[-1]
+    if module == "DeepEnsemble" and "mean_field" not in content:
+        module = "PointEstimate"
+    fewer = FEWER.get(module, []) + FEWER.get(arguments[0], [])
+    here = ["--trainer.devices=1", "--trainer.strategy=auto", *(["--data=Digits"] if ON_MNIST.search(content) else [])]
+    return [*arguments, *SHORT, *here, *small_gan(configs[0]), *fewer]
 
 
 def exit_code(arguments: list[str]) -> int:
@@ -106,15 +118,21 @@ def exit_code(arguments: list[str]) -> int:
 
 def first_run_alone(runs: Sequence[Run], *_: Any) -> State:
     """In place of a table's trainings."""
-    if not runs[0].name.startswith("table1"):
+    if not runs[0].table.startswith("table1"):
         assert main(shortened([*runs[0].prepare()])) == 0
     return State(deque())
 
 
+def save_nothing(figure: Figure, path: Path, **_: Any) -> None:
+    """In place of painting a figure."""
+    imsave(path, [[0.0]])
+
+
 @pytest.fixture
-def follow(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable[[Path], None]:
+def follow(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     """Does what a page says in the current folder."""
     monkeypatch.syspath_prepend("")
+    monkeypatch.setattr(Figure, "savefig", save_nothing)
     monkeypatch.setattr(table, "work", first_run_alone)
     monkeypatch.setattr(table.ray_workers, "cluster", processes.local)
     for variable, value in {"WANDB_MODE": "offline", "WANDB_SILENT": "true"}.items():
@@ -124,13 +142,11 @@ def follow(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> C
     def run(command: list[str], expected: int) -> None:
         if reason_not_to_run(command) is None:
             assert command[0] == "lightning-vi", f"neither run nor in NOT_RUN: {command}"
-            if "mnist" in " ".join(command):
-                monkeypatch.setenv("LIGHTNING_VI_DATA", str(request.getfixturevalue("mnist_root")))
             assert exit_code(shortened(command[1:])) == expected, command
 
     def step(page: Path, part: Part) -> None:
         if part.kind == "file":
-            Path(part.title).write_text(part.text)
+            Path(part.file).write_text(part.text)
         elif part.kind == "python":
             exec(compile(part.text, f"{name(page)}, block of line {part.line}", "exec"), namespace)
         elif part.kind == "command":
@@ -156,12 +172,12 @@ def test_quotations_stand_in_the_source() -> None:
     quotations = [(page, part) for page in PAGES for part in parts(page) if part.kind == "quotation"]
     assert len(quotations) > 20
     for page, part in quotations:
-        source = [line.strip() for line in (ROOT / part.title).read_text().splitlines()]
+        source = [line.strip() for line in (ROOT / part.file).read_text().splitlines()]
         position = 0
         for passage in re.split(r"^\.\.\.\n", part.text, flags=re.MULTILINE):
             lines = [line.strip() for line in passage.splitlines()]
             places = [i for i in range(position, len(source)) if source[i : i + len(lines)] == lines]
-            assert places, f"{name(page)}, line {part.line}: not in {part.title}:\n{passage}"
+            assert places, f"{name(page)}, line {part.line}: not in {part.file}:\n{passage}"
             position = places[0] + len(lines)
 
 
@@ -170,16 +186,16 @@ def test_files_of_a_page_are_used_there() -> None:
         content = page.read_text()
         for part in parts(page):
             if part.kind == "file":
-                stem, _, suffix = part.title.rpartition(".")
-                used = rf"\b{re.escape(stem)}\b" if suffix == "py" else rf"--config {re.escape(part.title)}"
-                assert len(re.findall(used, content)) > (suffix == "py"), f"{name(page)}: {part.title}"
+                stem, _, suffix = part.file.rpartition(".")
+                used = rf"\b{re.escape(stem)}\b" if suffix == "py" else rf"--config {re.escape(part.file)}"
+                assert len(re.findall(used, content)) > (suffix == "py"), f"{name(page)}: {part.file}"
 
 
-def test_configurations_have_titles() -> None:
+def test_configurations_have_names() -> None:
     """Without one they are not written, and nothing tries them."""
     for page in PAGES:
-        untitled = [part for part in parts(page) if part.kind == "other" and re.match(r"[\w.]+:", part.text)]
-        assert not untitled, f"{name(page)}: {untitled}"
+        unnamed = [part for part in parts(page) if part.kind == "other" and re.match(r"[\w.]+:", part.text)]
+        assert not unnamed, f"{name(page)}: {unnamed}"
 
 
 def test_names_of_the_classes_exist() -> None:

@@ -83,8 +83,19 @@ def test_formulas_are_drawn_without_a_script(site: Path) -> None:
 
 
 def test_the_reference_has_the_public_classes(site: Path) -> None:
-    from lightning_vi import adversarial, bounds, callbacks, datamodules, estimators, likelihoods, modules, networks
-    from lightning_vi import posteriors, priors, schedules
+    from lightning_vi import (
+        adversarial,
+        bounds,
+        callbacks,
+        datamodules,
+        estimators,
+        likelihoods,
+        modules,
+        networks,
+        posteriors,
+        priors,
+        schedules,
+    )
 
     reference = "".join(path.read_text() for path in (site / "reference").glob("*.html"))
     packages = [adversarial, bounds, callbacks, datamodules, estimators, likelihoods, modules, networks, posteriors]
