@@ -138,6 +138,7 @@ Args:
         ("results/vae.md", "vae.csv", "vae.csv"),
         ("CONTRIBUTING.md", "CHANGELOG.md", "CHANGELOG.md"),
         ("CONTRIBUTING.md", "docs/vae.md", "vae.md"),
+        ("tutorials/vae.md", "../../README.md", "../index.md"),
         ("vae.md", "https://example.org/a/../b", "https://example.org/a/../b"),
         ("vae.md", "#here", "#here"),
     ],

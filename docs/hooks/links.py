@@ -44,6 +44,8 @@ def relocated(markdown: str, page: str) -> str:
 
     def moved(link: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(folder, link[0])).removeprefix("docs/")
+        if target == "README.md":  # the repository's first page; the site's is another one
+            target = "index.md"
         return posixpath.relpath(target, posixpath.dirname(page) or ".")
 
     return LINK.sub(moved, markdown)
