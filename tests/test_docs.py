@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wandb
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
@@ -35,7 +36,7 @@ from lightning_vi import (
 )
 from lightning_vi.__main__ import main
 from lightning_vi.table import command as table
-from lightning_vi.table import processes
+from lightning_vi.table import processes, ray_workers
 from lightning_vi.table.runs import Run
 from lightning_vi.table.workers import State
 from tests.elsewhere import elsewhere as elsewhere
@@ -101,10 +102,9 @@ def shortened(arguments: list[str]) -> list[str]:
     if arguments[0] not in ("fit", "validate", "test", "predict", "prune") or not configs:
         return arguments
     content = "".join(named_configs.find(config).read_text() for config in configs)
-    module = re.findall(r"class_path: (BayesByBackprop|DeepEnsemble|VAE|GAN|Autoencoder|PointEstimate)\b", content)[-1]
-    if module == "DeepEnsemble" and "mean_field" not in content:
-        module = "PointEstimate"
-    fewer = FEWER.get(module, []) + FEWER.get(arguments[0], [])
+    modules = re.findall(r"class_path: (BayesByBackprop|DeepEnsemble|VAE|GAN|Autoencoder|PointEstimate)\b", content)
+    has_draws = modules and (modules[-1] != "DeepEnsemble" or "mean_field" in content)
+    fewer = (FEWER.get(modules[-1], []) if has_draws else []) + FEWER.get(arguments[0], [])
     here = ["--trainer.devices=1", "--trainer.strategy=auto", *(["--data=Digits"] if ON_MNIST.search(content) else [])]
     return [*arguments, *SHORT, *here, *small_gan(configs[0]), *fewer]
 
@@ -134,7 +134,7 @@ def follow(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     monkeypatch.syspath_prepend("")
     monkeypatch.setattr(Figure, "savefig", save_nothing)
     monkeypatch.setattr(table, "work", first_run_alone)
-    monkeypatch.setattr(table.ray_workers, "cluster", processes.local)
+    monkeypatch.setattr(ray_workers, "cluster", processes.local)
     for variable, value in {"WANDB_MODE": "offline", "WANDB_SILENT": "true"}.items():
         monkeypatch.setenv(variable, value)
     namespace: dict[str, Any] = {}
@@ -143,6 +143,9 @@ def follow(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
         if reason_not_to_run(command) is None:
             assert command[0] == "lightning-vi", f"neither run nor in NOT_RUN: {command}"
             assert exit_code(shortened(command[1:])) == expected, command
+            if any(word.endswith("wandb.yaml") for word in command):  # a reader's next command is another process
+                wandb.finish()
+                wandb.teardown()
 
     def step(page: Path, part: Part) -> None:
         if part.kind == "file":
