@@ -47,7 +47,8 @@ from tests.test_configs import SHORT, small_gan
 NOT_RUN = {
     "python3 -m venv": "installs",
     "pip install": "installs",
-    ".audit/bin/pip": "installs, and asks a service for known vulnerabilities",
+    ".audit/bin/pip": "installs",
+    ".audit/bin/pip-audit": "asks a service for known vulnerabilities",
     "source": "a shell's own",
     "ray start": "needs a cluster; tests/table/test_ray_workers.py starts one",
     "torchrun": "needs two nodes; tests/test_devices_command_line.py has them on one machine",
