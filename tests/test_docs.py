@@ -4,10 +4,12 @@ Commands are cut short by options behind their own, which are all parsed: one ep
 digits. Of a table's trainings one is run. Pictures are not painted: `test_configs.py` does so for each configuration.
 """
 
+import os
 import re
 import shlex
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,9 @@ NOT_RUN = {
     "mypy": "the linters, see .ci/run",
     "mkdocs build": "see tests/test_site.py",
     "pre-commit install": "changes the repository",
+    "echo": "a shell's own",
+    "wandb": "asks its service",
+    "lightning-vi demo": "serves until Ctrl-C; tests/demo has a browser",
 }
 FEWER = {
     "BayesByBackprop": ["--model.draws=2", "--model.val_draws=2"],
@@ -143,7 +148,10 @@ def follow(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     def run(command: list[str], expected: int) -> None:
         if reason_not_to_run(command) is None:
             assert command[0] == "lightning-vi", f"neither run nor in NOT_RUN: {command}"
-            assert exit_code(shortened(command[1:])) == expected, command
+            output = command[command.index(">") + 1] if ">" in command else os.devnull
+            arguments = command[1 : command.index(">")] if ">" in command else command[1:]
+            with open(os.path.expanduser(output), "w") as file, redirect_stdout(file):
+                assert exit_code(shortened(arguments)) == expected, command
             if any(word.endswith("wandb.yaml") for word in command):  # a reader's next command is another process
                 wandb.finish()
                 wandb.teardown()
