@@ -141,7 +141,7 @@ def follow(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
     monkeypatch.setattr(Figure, "savefig", save_nothing)
     monkeypatch.setattr(table, "work", first_run_alone)
     monkeypatch.setattr(ray_workers, "cluster", processes.local)
-    for variable, value in {"WANDB_MODE": "offline", "WANDB_SILENT": "true"}.items():
+    for variable, value in {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "HOME": os.getcwd()}.items():
         monkeypatch.setenv(variable, value)
     namespace: dict[str, Any] = {}
 
