@@ -20,7 +20,7 @@ from tests.straight_line import straight
 def test_mean_fields_find_the_optimum_of_a_line() -> None:
     # Their means are exact, their variances those of each weight given the others, 1 / precision_ii.
     problem, features, precision, mean = straight()
-    module = mean_fields(problem, epochs=200, members=3, draws=1000)
+    module = mean_fields(problem, epochs=400, members=3, draws=1000)
     weights = module.networks
     assert isinstance(weights, BayesianModule)
     found = {name: (weights.split(weights.mu)[name], weights.split(weights.sigma)[name]) for name in weights.mean()}
