@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import yaml
@@ -164,7 +165,7 @@ def write(runs: Mapping[str, Path], data: InMemoryDataModule, folder: Path) -> N
     panels = {title: curves(lines, score) for score, title in PANELS.items()}
     figure = shift_curves(ANGLES, panels, "Angle (degrees)", f"Rotated {type(data).__name__} test images")
     figure.savefig(folder / "shift.png", dpi=figure.dpi)
-    labels = " ".join(f"{label}=RUN" for label in runs)
+    labels = " ".join(quote(f"{label}=RUN") for label in runs)
     tables = (HEAD.format(labels=labels, commit=commit()), trained(runs, lines), "\n", TURNED, turned(lines), "\n")
     (folder / "shift.md").write_text("".join((*tables, OTHER, detected(lines), "\n")))
 
