@@ -1,6 +1,7 @@
 """What a training split has taught: the examples of a prediction are read and scaled as those of the training were."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
@@ -39,6 +40,26 @@ class Learned:
     def of(cls, state: dict[str, Any]) -> Self:
         """What `state_dict` has given."""
         return cls(**{**state, "scaling": Affine(**state["scaling"])})
+
+    @classmethod
+    def of_images(cls, pixels: Mapping[str, Any], input_shape: Sequence[int], classes: int) -> Self:
+        """What `Images` would have learned from another data set of images; its classes are 0, 1, ...
+
+        Args:
+            pixels: What that data set keeps in a checkpoint, see `InMemoryDataModule.state_dict`.
+            input_shape: Of its inputs.
+            classes: Their number.
+
+        Raises:
+            UserError: If its pixels were transformed behind their scaling.
+        """
+        if pixels["transform"] is not None:
+            raise UserError(
+                f"Images: the model was trained on pixels after {pixels['transform']}, which a file's do not have."
+            )
+        unit = 255 / pixels["maximum"]  # its pixels may end at another number than a file's
+        shift, scale = (tuple(unit * value for value in pixels["scaling"][name]) for name in ("shift", "scale"))
+        return cls((), tuple(input_shape), tuple(range(classes)), classes, Affine(shift, scale), "")
 
     def require_same(self, before: "Learned", owner: str) -> None:
         """Refuse to go on with a training of other examples.

@@ -1,6 +1,6 @@
 """Builds the objects that a configuration names, and keeps why it could not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from inspect import Parameter, signature
 from pathlib import Path
@@ -13,6 +13,8 @@ from lightning.pytorch.cli import LightningCLI, _InstantiatorFn
 from lightning.pytorch.loggers import Logger
 
 from lightning_vi import checkpoints
+from lightning_vi.datamodules import Images
+from lightning_vi.datamodules.learned import Learned
 from lightning_vi.datamodules.own_data import OwnData
 from lightning_vi.errors import UserError
 from lightning_vi.named_classes import require_no_function
@@ -92,7 +94,10 @@ class Builder:
         if self._cli.subcommand == "fit" or ckpt_path is None or (runs is None and ckpt_path in checkpoints.NAMES):
             return
         path, _ = checkpoints.located(runs, ckpt_path)
-        state = checkpoints.read(path).get(type(datamodule).__qualname__)
+        checkpoint = checkpoints.read(path)
+        state = checkpoint.get(type(datamodule).__qualname__)
+        if state is None and isinstance(datamodule, Images):
+            state = _of_other_images(checkpoint, path)
         if state is not None:
             datamodule.load_state_dict(state)
 
@@ -138,6 +143,20 @@ class Builder:
                 raise self.failure from error
             self.failure = error
             raise
+
+
+def _of_other_images(checkpoint: Mapping[str, Any], path: Path) -> dict[str, Any] | None:
+    """What `Images` would have learned from the data set of a checkpoint; None if that has no images."""
+    states = (each for each in checkpoint.values() if isinstance(each, Mapping))
+    pixels = next((each["pixels"] for each in states if each.get("pixels") is not None), None)
+    settings = checkpoint.get(LightningModule.CHECKPOINT_HYPER_PARAMS_KEY, {})
+    if pixels is None or "input_shape" not in settings:
+        return None
+    try:
+        learned = Learned.of_images(pixels, settings["input_shape"], settings["target_size"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} does not say how its pixels were scaled. Train it with this version.") from error
+    return {"seed": None, "position": None, "learned": learned.state_dict()}
 
 
 def _runs(options: Namespace) -> Path | None:

@@ -273,3 +273,19 @@ def test_a_mistake_is_told_in_a_line_and_leaves_nothing(
 
 def test_the_features_number_is_that_of_the_files() -> None:
     assert len(cancer().column_names) == FEATURES + 2
+
+
+def test_a_network_of_other_images_predicts_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here(monkeypatch, tmp_path)
+    digit_folders(Path("folders"), 3)
+    fit = f"--config=bbb_digits.yaml {SHORT}"
+    assert main(shlex.split(f"fit {fit} --data.scaling=UnitInterval")) == 0
+    folder = "--data=Images --data.path=folders --data.greyscale=true --data.predict=folders"
+    assert main(shlex.split(f"predict {fit} --ckpt_path=last {folder} --output=out.parquet")) == 0
+    predicted = read(Path("out.parquet"))
+    images = [np.asarray(Image.open(Path("folders", str(name)))) for name in predicted["id"].to_pylist()]
+    model = load("runs/bbb_digits/version_0/checkpoints/last.ckpt", BayesByBackprop)
+    expected = model.predict(torch.tensor(np.stack(images) / 255, dtype=torch.float32).unsqueeze(1))
+    for label in range(10):
+        found = torch.tensor(predicted[f"p_{label}"].to_pylist())
+        torch.testing.assert_close(found, expected.probabilities[:, label], atol=1e-5, rtol=0)
