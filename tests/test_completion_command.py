@@ -69,7 +69,7 @@ def test_values(script: Path) -> None:
 
 def test_classes(script: Path) -> None:
     assert completed(script, "fit", "--model", "BayesBy") == ["BayesByBackprop"]
-    assert set(completed(script, "fit", "--model.prior", "")) == {"Gaussian", "ScaleMixture"}
+    assert set(completed(script, "fit", "--model.prior", "")) == {"ByName", "FanInGaussian", "Gaussian", "ScaleMixture"}
 
 
 @pytest.mark.parametrize("shell", ["zsh", "tcsh"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from jsonargparse import ArgumentParser, _completions_jsonschema, _deprecated, _typehints, _util
 from lightning.fabric.utilities import types
 from lightning.pytorch import LightningModule, Trainer, cli
@@ -18,9 +19,10 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 from torch.optim import SGD
 from torch.optim.lr_scheduler import LRScheduler
+from torch.utils import _python_dispatch, _pytree
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTED = {"_exit": "os", "_replace": "collections.namedtuple"}
+DOCUMENTED = {"_exit": "os", "_fields": "collections.namedtuple", "_replace": "collections.namedtuple"}
 
 
 def trainer() -> Trainer:
@@ -53,13 +55,16 @@ def private() -> Iterator[tuple[Any, tuple[str, ...]]]:
     yield trainer()._signal_connector, ("received_sigterm",)
     yield trainer().fit_loop, ("_restarting", "_can_stop_early", "_data_fetcher")
     yield trainer().fit_loop.epoch_loop, ("_batches_that_stepped", "_should_check_val_fx")
-    yield DDPStrategy(), ("_ddp_kwargs",)
+    yield DDPStrategy(), ("_ddp_kwargs", "_layer_sync")
     yield LightningOptimizer(SGD(nn.Linear(1, 1).parameters())), ("_on_before_step", "_on_after_step")
     yield CSVLogger("."), ("_version",)
     yield WandbLogger(), ("_experiment", "_wandb_init")
     yield LRScheduler, ("_update_lr",)
     yield nn.Conv2d(1, 1, 1), ("_parameters", "_conv_forward")
     yield nn.modules.dropout, ("_DropoutNd",)
+    yield torch.utils, ("_python_dispatch", "_pytree")
+    yield _python_dispatch, ("TorchDispatchMode",)
+    yield _pytree, ("tree_leaves",)
     yield nn.modules.batchnorm, ("_BatchNorm",)
 
 
