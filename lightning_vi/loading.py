@@ -14,7 +14,7 @@ from lightning_vi.errors import UserError
 from lightning_vi.nearest import did_you_mean
 from lightning_vi.quiet import quiet
 from lightning_vi.tensor_file import Model
-from lightning_vi.trusted import require_trusted
+from lightning_vi.trusted import require_trusted, watched
 
 Module = TypeVar("Module", bound=LightningModule)
 
@@ -39,7 +39,7 @@ def load(path: str | Path, kind: type[Module]) -> Module:
     plugins.load()
     try:
         require_trusted(dict(saved.settings))
-        with quiet():
+        with quiet(), watched():
             module = _build(path, saved)
     except (ArgumentError, LookupError, TypeError, ValueError, RuntimeError) as error:
         name = saved.settings["_class_path"]

@@ -3,13 +3,20 @@
 Rebuilding calls what stands in the checkpoint's hyperparameters. So nothing may stand there but classes that this
 package, PyTorch or an installed plug-in has: no function, and no module that would have to be imported first, since
 importing runs code too.
+
+Names that stand there as they are can be checked before; but jsonargparse also takes a text for YAML, and for the path
+of a file of YAML, with names in them. So it is watched as well, while it builds.
 """
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import entry_points
+from typing import Any
 
+from jsonargparse import _actions, _typehints
+from jsonargparse._util import import_object
 from torch import nn, optim
 
 from lightning_vi.errors import UserError
@@ -35,11 +42,39 @@ def require_trusted(settings: object) -> None:
         UserError: naming the first such name.
     """
     for name in _names(settings):
-        if not _is_trusted(name):
-            raise UserError(
-                f"it names '{name}', which is no class of lightning_vi, of PyTorch's networks and optimizers, or of an "
-                "installed plug-in; it is not called."
-            )
+        _require(name)
+
+
+@contextmanager
+def watched() -> Iterator[None]:
+    """A context in which jsonargparse finds trusted classes alone; it has no hook for that: its function is replaced.
+
+    Raises:
+        UserError: See `require_trusted`; jsonargparse may make an error of its own of it.
+    """
+
+    def found(name: str, *args: Any, **kwargs: Any) -> Any:
+        _require(name)
+        return import_object(name, *args, **kwargs)
+
+    _replace(found)
+    try:
+        yield
+    finally:
+        _replace(import_object)
+
+
+def _replace(function: Callable[..., Any]) -> None:
+    for module in (_actions, _typehints):
+        setattr(module, import_object.__name__, function)
+
+
+def _require(name: str) -> None:
+    if not _is_trusted(name):
+        raise UserError(
+            f"it names '{name}', which is no class of lightning_vi, of PyTorch's networks and optimizers, or of an "
+            "installed plug-in; it is not called."
+        )
 
 
 def _names(settings: object) -> Iterator[str]:
@@ -62,6 +97,6 @@ def _is_trusted(name: str) -> bool:
     found = vars(sys.modules[module_name]).get(attribute) if module_name in sys.modules else None
     if not isinstance(found, type):
         return False
-    package = name.partition(".")[0]
+    package = found.__module__.partition(".")[0]  # of modules here, too, whatever they import has a name
     plugins = {entry.value.partition(":")[0].partition(".")[0] for entry in entry_points(group=GROUP)}
     return package in {*PACKAGES, *plugins} or (package == "torch" and issubclass(found, BASES))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from jsonargparse import ArgumentParser, _completions_jsonschema, _deprecated, _typehints, _util
+from jsonargparse import ArgumentParser, _actions, _completions_jsonschema, _deprecated, _typehints, _util
 from lightning.fabric.utilities import types
 from lightning.pytorch import LightningModule, Trainer, cli
 from lightning.pytorch.callbacks import ModelCheckpoint
@@ -37,8 +37,9 @@ def parser() -> ArgumentParser:
 
 def private() -> Iterator[tuple[Any, tuple[str, ...]]]:
     """Owners, and names that they must have."""
-    yield _typehints, ("adapt_class_type", "get_all_subclass_paths", "resolve_class_path_by_name")
+    yield _typehints, ("adapt_class_type", "get_all_subclass_paths", "import_object", "resolve_class_path_by_name")
     yield _util, ("import_object",)
+    yield _actions, ("import_object",)
     yield _deprecated, ("JsonargparseDeprecationWarning",)
     yield _completions_jsonschema, ("ParserJsonschema",)
     generator = _completions_jsonschema.ParserJsonschema
