@@ -113,6 +113,11 @@ class Arrays(OwnData):
                 self._indices(rows, learned.classes)
             yield learned.scaling(torch.from_numpy(rows.inputs)), rows.ids
 
+    def read_as(self, learned: Learned) -> None:
+        """See `OwnData.read_as`; its features, unless others are named."""
+        super().read_as(learned)
+        self.features = self.features or learned.features or None
+
     def _wanted(self, source: Source, features: tuple[str, ...] | None) -> Wanted:
         part = self.split.column
         named = {"target": self.target, "id": self.id, "split": part}
@@ -127,7 +132,7 @@ class Arrays(OwnData):
 
     def _learnt(self, training: Rows, features: tuple[str, ...]) -> Learned:
         raw = torch.from_numpy(training.inputs)
-        scaling = self.scaling.fit(raw, raw.max().item())
+        scaling = self.fitted(self.scaling, raw, raw.max().item())
         shape, targets = tuple(raw.shape[1:]), training.targets
         if not self.is_class:
             return Learned(features, shape, None, targets.shape[1], scaling, digest(training.inputs, targets))

@@ -23,7 +23,7 @@ def classes_of(words: np.ndarray) -> tuple[Label, ...]:
     if all(_is_number(word) for word in found) and not all(float(word).is_integer() for word in found):
         fraction = next(word for word in found if not float(word).is_integer())
         raise UserError(f"the target {fraction} is no class. For a regression give task: regression.")
-    if all(word.lstrip("-").isdecimal() and str(int(word)) == word for word in found):
+    if all(word.removeprefix("-").isdecimal() and str(int(word)) == word for word in found):
         return tuple(sorted(map(int, found)))
     return tuple(found)
 

@@ -86,14 +86,15 @@ class Images(OwnData):
                 f"{root} has the class '{classes[0]}' alone in the training split. Give a folder for each class; "
                 "where they lie in train, val and test: --data.split ByFolder."
             )
-        unknown = sorted(set(names.tolist()) - set(classes))
+        places = {str(label): place for place, label in enumerate(classes)}  # those of other images are numbers
+        unknown = sorted(set(names.tolist()) - set(places))
         if unknown:
             raise UserError(
                 f"{root}: the class '{unknown[0]}' is none of the training split, which has: "
                 f"{', '.join(map(str, classes[:12]))}. Move its folder away."
             )
         pixels = stacked(paths, self.greyscale, self.size)
-        targets = np.searchsorted(classes, names)
+        targets = np.array([places[name] for name in names.tolist()], dtype=np.int64)
         learned = self._learnt(pixels[parts[0]], targets[parts[0]], classes) if kept is None else kept
         _require_shape(paths[0], pixels, learned)
         splits = (TensorDataset(_scaled(pixels[part], learned), torch.from_numpy(targets[part])) for part in parts)
@@ -115,7 +116,7 @@ class Images(OwnData):
             yield inputs, np.array([path.relative_to(root).as_posix() for path in some])
 
     def _learnt(self, pixels: np.ndarray, targets: np.ndarray, classes: tuple[Label, ...]) -> Learned:
-        scaling = self.scaling.fit(torch.from_numpy(pixels).to(torch.float32), MAXIMUM)
+        scaling = self.fitted(self.scaling, torch.from_numpy(pixels).to(torch.float32), MAXIMUM)
         shape = tuple(pixels.shape[1:])
         return Learned((), shape, classes, len(classes), scaling, digest(pixels, targets))
 

@@ -22,7 +22,7 @@ class Learned:
         classes: Labels of the network's classes in their order, None for a regression.
         target_size: Number of classes, or dimension of the target.
         scaling: From raw values to inputs.
-        digest: SHA-256 of the training split's scaled inputs and its targets.
+        digest: SHA-256 of the training split's inputs, before their scaling, and its targets.
     """
 
     features: tuple[str, ...]

@@ -12,6 +12,7 @@ from lightning_vi.datamodules.base import InMemoryDataModule, Splits
 from lightning_vi.datamodules.classes import Label
 from lightning_vi.datamodules.identified import IdentifiedLoader
 from lightning_vi.datamodules.learned import Learned
+from lightning_vi.datamodules.scaling import Affine, Scaling
 from lightning_vi.datamodules.transforms import Transform
 
 
@@ -56,6 +57,7 @@ class OwnData(InMemoryDataModule, ABC):
         super().__init__(batch_size, eval_batch_size, seed, watch_test, transform)
         self.predict = predict
         self._kept: Learned | None = None
+        self._scaled_as: Affine | None = None
 
     @abstractmethod
     def prepared(self, kept: Learned | None) -> Prepared:
@@ -130,11 +132,27 @@ class OwnData(InMemoryDataModule, ABC):
         # In the test behind a training nothing need be read again.
         elif kept != (self._prepared.learned if "_prepared" in self.__dict__ else self._kept):
             self._kept = kept
-            for name in ("_prepared", "input_shape", "target_size"):  # of the files, or of another checkpoint
-                self.__dict__.pop(name, None)
+            self._forget()  # what is of the files, or of another checkpoint
             if self._splits is not None:
                 self._splits = self._transformed(self.splits())
         super().load_state_dict(state_dict)
+
+    def read_as(self, learned: Learned) -> None:
+        """Make inputs as another training did, with classes of their own: for data that a model of that one judges.
+
+        Args:
+            learned: What that training's split has taught.
+        """
+        self._kept, self._scaled_as, self._splits = None, learned.scaling, None
+        self._forget()
+
+    def fitted(self, scaling: Scaling, raw: Tensor, maximum: float) -> Affine:
+        """The map from raw values to inputs: fitted on those of the training split, if it is not given."""
+        return scaling.fit(raw, maximum) if self._scaled_as is None else self._scaled_as
+
+    def _forget(self) -> None:
+        for name in ("_prepared", "input_shape", "target_size"):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def _prepared(self) -> Prepared:

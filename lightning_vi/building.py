@@ -154,6 +154,8 @@ def _of_other_images(checkpoint: Mapping[str, Any], path: Path) -> dict[str, Any
         return None
     try:
         learned = Learned.of_images(pixels, settings["input_shape"], settings["target_size"])
+    except UserError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} does not say how its pixels were scaled. Train it with this version.") from error
     return {"seed": None, "position": None, "learned": learned.state_dict()}

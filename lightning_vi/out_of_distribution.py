@@ -7,6 +7,8 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule, Tr
 from lightning.pytorch.callbacks import ProgressBar
 from torch import Tensor
 
+from lightning_vi.datamodules.own_data import OwnData
+from lightning_vi.datamodules.shifted import Shifted
 from lightning_vi.detection import Detection
 from lightning_vi.errors import UserError
 from lightning_vi.likelihoods import Categorical
@@ -14,14 +16,20 @@ from lightning_vi.modules.inputs import inputs_of
 from lightning_vi.modules.supervised import SupervisedModule
 
 
-def require_detectable(trainer: Trainer, model: LightningModule, other: LightningDataModule) -> None:
+def require_detectable(
+    trainer: Trainer, model: LightningModule, datamodule: LightningDataModule, other: LightningDataModule
+) -> None:
     """Read the other data's test split, and refuse what could not be compared.
+
+    Files of a user's own are read and scaled as the model's are: by their own mean and standard deviation, data that
+    lie elsewhere would lie in the same place.
 
     Before all else: a wrong file should stop a run before its training, not after.
 
     Args:
         trainer: of the command; its first process alone does it, since the others may have no data yet.
         model: whose uncertainty is judged.
+        datamodule: the model's data.
         other: the data that count as out-of-distribution.
 
     Raises:
@@ -29,6 +37,9 @@ def require_detectable(trainer: Trainer, model: LightningModule, other: Lightnin
     """
     if not (isinstance(model, SupervisedModule) and isinstance(model.likelihood, Categorical)):
         raise UserError(f"--ood needs the uncertainty of a classifier; {type(model).__name__} predicts no classes.")
+    own, read = _unshifted(datamodule), _unshifted(other)
+    if isinstance(own, OwnData) and isinstance(read, type(own)):
+        read.read_as(own.learned)
     if not trainer.is_global_zero:
         return
     other.prepare_data()
@@ -63,6 +74,10 @@ def detection_scores(
         test.is_other = True
         (scores,) = trainer.test(test, datamodule=other, verbose=False)
     return dict(scores)
+
+
+def _unshifted(data: LightningDataModule) -> LightningDataModule:
+    return _unshifted(data.data) if isinstance(data, Shifted) else data
 
 
 class _DetectionTest(LightningModule):  # private, so that the command line does not offer it as a model

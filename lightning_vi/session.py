@@ -58,7 +58,7 @@ class Session:
                 "each device is a process."
             )
         if ood is not None:
-            out_of_distribution.require_detectable(trainer, model, ood)
+            out_of_distribution.require_detectable(trainer, model, datamodule, ood)
         self.trainer, self.model, self.datamodule, self.ood = trainer, model, datamodule, ood
 
     def fit(self, ckpt_path: str | None, weights: str | None, test_checkpoint: Literal["last", "best", "none"]) -> None:
@@ -129,7 +129,10 @@ class Session:
         state = checkpoints.read(path)["state_dict"]
         with checkpoints.fitting(path):
             if isinstance(self.model, BayesByBackprop) and "model.mu" not in state:
-                state = self.model.state_around(state)
+                try:
+                    state = self.model.state_around(state)
+                except UserError as error:
+                    raise UserError(f"{path}: {error}") from error
             self.model.load_state_dict(state)
 
     def _is_finished(self, path: Path, checkpoint: Mapping[str, Any], test_checkpoint: str) -> bool:

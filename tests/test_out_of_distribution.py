@@ -4,14 +4,17 @@ import csv
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import torch
+from pyarrow import compute as pc
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from lightning_vi.__main__ import main
-from lightning_vi.datamodules import Digits, Rotated
+from lightning_vi.datamodules import Arrays, Digits, Rotated
 from lightning_vi.loading import load
 from lightning_vi.modules import BayesByBackprop
+from tests.own_files import cancer, write
 
 SMALL = [
     "--config=bbb_digits.yaml",
@@ -102,3 +105,39 @@ def test_digits_turned_by_nothing_are_not_told_from_themselves(run: Path, tmp_pa
 def test_a_shifted_test_split_is_data_too(run: Path, tmp_path: Path) -> None:
     turned = scored(run, tmp_path, WITHOUT_PICTURES, "--data=Rotated", "--data.data=Digits", "--data.angle=90")
     assert logged(turned, {"test/error"})["test/error"] > logged(run, {"test/error"})["test/error"] + 20
+
+
+def test_files_of_ones_own_are_scaled_as_those_of_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
+        monkeypatch.setenv(name, "0")
+    own = cancer().drop_columns(["patient"])
+    write(own, Path("own.csv"))
+    # The same but for classes of other names, the columns' order and units of a thousandth.
+    columns = {name: pc.multiply(own[name], 1000) for name in reversed(own.column_names) if name != "diagnosis"}
+    write(pa.table({**columns, "diagnosis": pc.utf8_upper(own["diagnosis"])}), Path("other.csv"))
+    options = [
+        "--config=bbb_csv.yaml",
+        *SMALL[1:],
+        WITHOUT_PICTURES,
+        "--data.path=own.csv",
+        "--data.target=diagnosis",
+        "--ood=Arrays",
+        "--ood.path=other.csv",
+        "--ood.target=diagnosis",
+    ]
+    callbacks = "--trainer.callbacks=[ProgressBar, LastCheckpoint]"
+    assert main(["fit", *options, "--trainer.max_epochs=2", callbacks]) == 0
+    fitted = logged(Path("runs/bbb_csv/version_0"), NAMES)
+    assert main(["test", *options, "--ckpt_path=last"]) == 0
+    tested = logged(Path("runs/bbb_csv/version_1"), NAMES)
+    assert tested == pytest.approx(fitted, abs=1e-6)
+
+    data = Arrays("own.csv", target="diagnosis")
+    data.setup()
+    (batch,) = data.predict_dataloader()
+    raw = torch.tensor([own[name].to_pylist() for name in data.learned.features], dtype=torch.float64).T[batch.ids]
+    model = load("runs/bbb_csv/version_0/checkpoints/last.ckpt", BayesByBackprop)
+    inputs = torch.cat([batch.inputs, data.learned.scaling(1000 * raw)])
+    area = roc_auc_score(torch.arange(len(inputs)) >= len(raw), model.predict(inputs).entropy)
+    assert tested["test/ood_auroc_entropy"] == pytest.approx(area, abs=1e-3)

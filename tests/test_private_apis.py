@@ -61,6 +61,8 @@ def private() -> Iterator[tuple[Any, tuple[str, ...]]]:
     yield CSVLogger("."), ("_version",)
     yield WandbLogger(), ("_experiment", "_wandb_init")
     yield LRScheduler, ("_update_lr",)
+    yield _python_dispatch, ("TorchDispatchMode",)
+    yield _pytree, ("tree_leaves",)
     yield nn.Conv2d(1, 1, 1), ("_parameters", "_conv_forward")
     yield nn.modules.dropout, ("_DropoutNd",)
     yield torch.utils, ("_python_dispatch", "_pytree")
@@ -82,6 +84,7 @@ def test_of_modules_that_take_long_to_import() -> None:
 def test_no_other_is_used() -> None:
     listed = {name for _, names in private() for name in names}
     listed |= {"_completions_jsonschema", "_deprecated", "_typehints", "_util", "_dynamo", "_private"}
+    listed |= {"_python_dispatch", "_pytree"}
     used = {name: place for name, place in private_names() if name not in DOCUMENTED}
     assert {name: place for name, place in used.items() if name not in listed} == {}
 

@@ -75,7 +75,7 @@ class Standardised(Likelihood):
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """See :meth:`get_extra_state`."""
-        self._set(torch.tensor(state["mean"]), torch.tensor(state["scale"]))
+        self._set(*(torch.tensor(state[name], dtype=torch.float64) for name in ("mean", "scale")))
         self.started = state["started"]
 
     def _set(self, mean: Tensor, scale: Tensor) -> None:

@@ -13,6 +13,7 @@ from lightning_vi.errors import UserError
         (["01", "1"], ("01", "1")),
         (["1", "a"], ("1", "a")),
         (["1.0", "2.0"], ("1.0", "2.0")),
+        (["2", "--1"], ("--1", "2")),
     ],
 )
 def test_order(words: list[str], classes: tuple[object, ...]) -> None:

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.datasets import load_digits
 
 from lightning_vi.datamodules import ByFolder, Images, StochasticBinarisation
 from lightning_vi.datamodules import image_folders as module
+from lightning_vi.datamodules.learned import Learned
 from lightning_vi.errors import UserError
 from tests.own_files import digit_folders
 
@@ -24,6 +26,20 @@ def ids(data: Images) -> list[str]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return digit_folders(tmp_path_factory.mktemp("digits"), 20)
+
+
+def test_folders_may_be_called_by_the_numbers_of_other_images(folder: Path, tmp_path: Path) -> None:
+    for number, name in enumerate(("zero", "one", "two")):
+        shutil.copytree(folder / name, tmp_path / str(8 + number))
+    for number in range(8):
+        shutil.copytree(folder / "one", tmp_path / str(number))
+    pixels = {"maximum": 16.0, "transform": None, "scaling": {"shift": [0.0], "scale": [16.0]}}
+    data = Images(str(tmp_path), greyscale=True, batch_size=8)
+    learned = Learned.of_images(pixels, (1, 8, 8), 11)
+    data.load_state_dict({"seed": 0, "position": None, "learned": learned.state_dict()})
+    targets = ready(data).splits().test.tensors[1]
+    assert targets.tolist() == [int(name.partition("/")[0]) for name in ids(data)]
+    assert set(targets.tolist()) == set(range(11))
 
 
 def test_folders_are_classes(folder: Path) -> None:

@@ -61,6 +61,14 @@ def test_units_are_kept_and_found_once() -> None:
     assert other(torch.zeros(1, 2)).base_dist.scale[0, 0].item() == pytest.approx(0.5 * math.sqrt(2e6 / 3))
 
 
+def test_units_are_kept_in_float64_too() -> None:
+    likelihood, other = Standardised(Gaussian()).double(), Standardised(Gaussian()).double()
+    likelihood.start(TARGETS.double() / 3)
+    other.load_state_dict(likelihood.state_dict())
+    assert torch.equal(other.mean, likelihood.mean)
+    assert torch.equal(other.scale, likelihood.scale)
+
+
 def test_gradients_reach_outputs_and_noise() -> None:
     likelihood, outputs = started(Gaussian(0.5, learn=True)), torch.randn(3, 2, requires_grad=True)
     likelihood.nll(outputs, TARGETS).sum().backward()

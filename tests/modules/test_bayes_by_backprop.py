@@ -152,7 +152,8 @@ def test_the_means_start_from_a_point_estimates_checkpoint(capsys: pytest.Captur
 
     capsys.readouterr()
     assert main(["fit", *SMALL, f"--weights={path}"]) == 2
-    assert "The mean of 'linear1.weight', of shape (8, 64), cannot start from these" in capsys.readouterr().err
+    told = f"{path}: The mean of 'linear1.weight', of shape (8, 64), cannot start from these"
+    assert told in capsys.readouterr().err
     assert main(["test", *bayes, f"--ckpt_path={path}"]) == 2  # a point estimate has no draws to test
     assert "does not fit the model of this configuration" in capsys.readouterr().err
 
