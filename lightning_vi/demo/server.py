@@ -2,10 +2,12 @@
 
 import socket
 import webbrowser
+from ipaddress import ip_address
 
 import gradio
 import uvicorn
 from fastapi import FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from lightning_vi.demo.look import CSS, theme
 from lightning_vi.errors import UserError
@@ -22,9 +24,16 @@ def serve(page: gradio.Blocks, listening: socket.socket, browser: bool) -> None:
         listening: See :func:`bound`.
         browser: Whether to open the page.
     """
-    # Without Node, which Gradio would start where it is installed.
-    app = gradio.mount_gradio_app(FastAPI(), page, "/", theme=theme(), css=CSS, footer_links=[], ssr_mode=False)
     host, port = listening.getsockname()[:2]
+    api = FastAPI()
+    if ip_address(host).is_loopback and ":" not in host:  # which the middleware cannot read from an address
+        # A website whose name has been made to mean this machine could ask the page for all that it tells.
+        api.add_middleware(TrustedHostMiddleware, allowed_hosts=["localhost", host])
+    # Else Gradio copies whatever file of this machine a request names to where it can be fetched: it asks whether a
+    # file has been uploaded only behind its own `launch`.
+    page.has_launched = True
+    # Without Node, which Gradio would start where it is installed.
+    app = gradio.mount_gradio_app(api, page, "/", theme=theme(), css=CSS, footer_links=[], ssr_mode=False)
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     print(f"{url}  (Ctrl-C ends)", flush=True)
     if browser:

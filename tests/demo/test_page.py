@@ -1,12 +1,16 @@
 """The page in a headless Chromium: drawn on, moved, and watched for what it asks of others."""
 
+import json
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -33,10 +37,10 @@ class Visit:
         page.goto(url)
 
 
-@pytest.fixture(scope="module")
-def server(runs: dict[str, Path]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+@contextmanager
+def serving(*checkpoints: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The command as a process, and the page's address."""
-    arguments = [str(runs[name]) for name in ("bbb", "ensemble", "vae", "gan")]
+    arguments = map(str, checkpoints)
     command = [sys.executable, "-m", "lightning_vi", "demo", *arguments, "--port=0", "--draws=5"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -45,6 +49,12 @@ def server(runs: dict[str, Path]) -> Iterator[tuple[subprocess.Popen[str], str]]
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="module")
+def server(runs: dict[str, Path]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    with serving(*(runs[name] for name in ("bbb", "ensemble", "vae", "gan"))) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +136,22 @@ def test_ctrl_c_ends_it_while_the_page_is_open(visit: Visit, server: tuple[subpr
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=SECONDS)
     assert (process.returncode, errors) == (0, "")
+
+
+def test_requests_of_others_get_no_file_of_the_machine(runs: dict[str, Path], tmp_path: Path) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    drawn = {"background": {"path": str(secret), "meta": {"_type": "gradio.FileData"}}, "layers": [], "composite": None}
+    event = {"data": [drawn], "fn_index": 0, "session_hash": "abc"}
+    with serving(runs["bbb"]) as (_, url):
+        request = Request(f"{url}/gradio_api/queue/join", json.dumps(event).encode())
+        request.add_header("Content-Type", "application/json")
+        urlopen(request, timeout=SECONDS).close()
+        with urlopen(f"{url}/gradio_api/queue/data?session_hash=abc", timeout=SECONDS) as told:
+            assert "it was not uploaded by a user" in told.read().decode()
+        with pytest.raises(HTTPError, match="403") as refused:
+            urlopen(f"{url}/gradio_api/file={secret}", timeout=SECONDS)
+        refused.value.close()
+        with pytest.raises(HTTPError, match="400") as refused:
+            urlopen(Request(url, headers={"Host": "elsewhere.example"}), timeout=SECONDS)
+        refused.value.close()
