@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 
 import torch
+from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import TensorDataset
 
@@ -98,3 +99,8 @@ class Noisy(Shifted):
         """See `Shifted.shift`."""
         generator = torch.Generator().manual_seed(CONSTANT_SEED)
         return inputs + self.sigma * torch.randn(inputs.shape, generator=generator, dtype=inputs.dtype)
+
+
+def unshifted(data: LightningDataModule) -> LightningDataModule:
+    """The datamodule that another one shifts; another is given back as it is."""
+    return unshifted(data.data) if isinstance(data, Shifted) else data

@@ -2,16 +2,19 @@
 
 import json
 from argparse import ArgumentError
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from jsonargparse import ArgumentParser
 from lightning.pytorch import LightningDataModule
 
-from lightning_vi import comparison, named_classes, named_configs, short_names, user_errors
+from lightning_vi import checkpoints, comparison, named_classes, named_configs, short_names, tensor_file, user_errors
 from lightning_vi.building import MISTAKES
 from lightning_vi.comparison import Row
+from lightning_vi.datamodules.own_data import OwnData
+from lightning_vi.datamodules.shifted import unshifted
 from lightning_vi.errors import UserError, require_at_least
 from lightning_vi.loading import load
 from lightning_vi.modules import SupervisedModule
@@ -54,12 +57,15 @@ def _rows(paths: Sequence[Path], config: str | None, draws: int | None) -> tuple
     for path in paths:
         module = _model(path)
         file = _config_of_run(path) if config is None else named_configs.find(config)
-        settings = _data_settings(file)
-        key = json.dumps(settings, default=str)
+        settings, states = _data_settings(file), _states(path)
+        key = json.dumps([settings, [each["learned"] for each in states.values()]], default=str)
         if key not in tests:
-            tests[key] = _test_split(settings, file)
+            tests[key] = _test_split(settings, file, states)
             _require_same(tests[key][1], next(iter(tests.values()))[1], path, paths[0])
         name, batches = tests[key]
+        shape = tuple(batches[0][0].shape[1:])
+        if shape != module.input_shape:
+            raise UserError(f"{path} takes inputs of shape {module.input_shape}, but those of {file} have {shape}.")
         for way in comparison.ways(module, draws):
             scores, networks = comparison.scored(module, batches, way)
             drawn = str(way) if module.can_draw else ""
@@ -88,12 +94,23 @@ def _data_settings(file: Path) -> object:
     return content["data"]
 
 
-def _test_split(settings: object, file: Path) -> tuple[str, list[Batch]]:
-    """The name of the data, and all batches of the test split."""
+def _states(path: Path) -> dict[str, dict[str, Any]]:
+    """Of the datamodules that a checkpoint keeps by their classes' names, those that have learned from their files."""
+    if path.suffix == tensor_file.SUFFIX:  # holds the model alone
+        return {}
+    found = checkpoints.read(path)
+    return {name: each for name, each in found.items() if isinstance(each, dict) and "learned" in each}
+
+
+def _test_split(settings: object, file: Path, states: Mapping[str, dict[str, Any]]) -> tuple[str, list[Batch]]:
+    """The name of the data, and all batches of the test split; files are read as those of the training were."""
     parser = ArgumentParser(exit_on_error=False)
     parser.add_subclass_arguments(LightningDataModule, "data")
     try:
         data = parser.instantiate(parser.parse_object({"data": settings}))["data"]
+        own = unshifted(data)
+        if isinstance(own, OwnData) and type(own).__qualname__ in states:
+            own.load_state_dict(states[type(own).__qualname__])
         data.prepare_data()
         data.setup("test")
         batches = [(inputs, targets) for inputs, targets in data.test_dataloader()]

@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from torch import Tensor
 
 from lightning_vi.datamodules.own_data import OwnData
-from lightning_vi.datamodules.shifted import Shifted
+from lightning_vi.datamodules.shifted import unshifted
 from lightning_vi.detection import Detection
 from lightning_vi.errors import UserError
 from lightning_vi.likelihoods import Categorical
@@ -37,7 +37,7 @@ def require_detectable(
     """
     if not (isinstance(model, SupervisedModule) and isinstance(model.likelihood, Categorical)):
         raise UserError(f"--ood needs the uncertainty of a classifier; {type(model).__name__} predicts no classes.")
-    own, read = _unshifted(datamodule), _unshifted(other)
+    own, read = unshifted(datamodule), unshifted(other)
     if isinstance(own, OwnData) and isinstance(read, type(own)):
         read.read_as(own.learned)
     if not trainer.is_global_zero:
@@ -74,10 +74,6 @@ def detection_scores(
         test.is_other = True
         (scores,) = trainer.test(test, datamodule=other, verbose=False)
     return dict(scores)
-
-
-def _unshifted(data: LightningDataModule) -> LightningDataModule:
-    return _unshifted(data.data) if isinstance(data, Shifted) else data
 
 
 class _DetectionTest(LightningModule):  # private, so that the command line does not offer it as a model

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lightning_vi.__main__ import main
+from tests.own_files import cancer, write
 
 SHORT = [
     "--trainer.accelerator=cpu",
@@ -93,7 +94,8 @@ def test_draws_on_request_are_those_of_all_that_can_draw() -> None:
 
 def test_a_regression() -> None:
     drawn, at_mean = table(checkpoint("bbb_regression"))
-    assert list(drawn)[4:] == ["rmse", "nll", "epistemic_sd", "aleatoric_sd"]
+    coverages = [f"coverage_{percent}" for percent in (50, 90, 95)]
+    assert list(drawn)[4:] == ["rmse", "nll", "crps", *coverages, "epistemic_sd", "aleatoric_sd"]
     assert float(drawn["epistemic_sd"]) > 0 == float(at_mean["epistemic_sd"])
     assert drawn["aleatoric_sd"] == at_mean["aleatoric_sd"]
 
@@ -144,5 +146,23 @@ def test_mistakes_are_told_in_a_line(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_inputs_of_another_shape(capsys: pytest.CaptureFixture[str]) -> None:
     line = refused(capsys, checkpoint("bbb_digits"), "--config=bbb_regression.yaml")
-    assert "inputs (=" in line
-    assert "must have the shape (B, 1, 8, 8)" in line
+    assert line.startswith(f"{checkpoint('bbb_digits')} takes inputs of shape (1, 8, 8), but those of ")
+    assert line.endswith("bbb_regression.yaml have (1,).")
+
+
+def test_files_of_ones_own_are_scaled_as_in_training() -> None:
+    own = cancer().drop_columns(["patient"])
+    write(own, Path("own.csv"))
+    write(own.slice(0, 100), Path("new.csv"))  # of another mean and standard deviation
+    fit = ["--config=bbb_csv.yaml", "--data.path=own.csv", "--data.target=diagnosis"]
+    assert main(["fit", *fit, *SHORT, *FEW]) == 0
+    Path("new.yaml").write_text(
+        "data: {class_path: Arrays, init_args: {path: new.csv, target: diagnosis, batch_size: 32}}\n"
+    )
+    drawn, _ = table(checkpoint("bbb_csv"), "--config=new.yaml")
+    test = ["test", *fit, *SHORT, *FEW, "--data.path=new.csv", f"--ckpt_path={checkpoint('bbb_csv')}"]
+    assert main(test) == 0
+    with Path("runs/bbb_csv/version_1/metrics.csv").open() as file:
+        (scores,) = csv.DictReader(file)
+    for name in ("error", "nll", "brier"):
+        assert float(drawn[name]) == pytest.approx(float(scores[f"test/{name}"]), rel=1e-4)
