@@ -141,7 +141,8 @@ def test_ctrl_c_ends_it_while_the_page_is_open(visit: Visit, server: tuple[subpr
 def test_requests_of_others_get_no_file_of_the_machine(runs: dict[str, Path], tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
-    drawn = {"background": {"path": str(secret), "meta": {"_type": "gradio.FileData"}}, "layers": [], "composite": None}
+    file = {"path": str(secret), "meta": {"_type": "gradio.FileData"}}
+    drawn = {"background": file, "layers": list[Any](), "composite": None}
     event = {"data": [drawn], "fn_index": 0, "session_hash": "abc"}
     with serving(runs["bbb"]) as (_, url):
         request = Request(f"{url}/gradio_api/queue/join", json.dumps(event).encode())
