@@ -6,6 +6,7 @@ have that name: importing torchvision brings a second `MLP`, and with torch's qu
 that what a configuration means does not depend on what else is imported.
 """
 
+import sys
 from typing import Any
 
 from jsonargparse import _typehints
@@ -18,7 +19,13 @@ _resolve = _typehints.resolve_class_path_by_name
 
 def class_paths(expected: Any) -> list[str]:
     """Import paths of all classes, not abstract, that a value of the expected type can name."""
-    return list(_typehints.get_all_subclass_paths(expected))
+    return [path for path in _typehints.get_all_subclass_paths(expected) if not _is_made_in_passing(path)]
+
+
+def _is_made_in_passing(path: str) -> bool:
+    """Whether its module does not have the class, as with those that Lightning derives from optimizers in training."""
+    module, _, name = path.rpartition(".")
+    return module in sys.modules and getattr(sys.modules[module], name, None) is None
 
 
 def resolve(expected: Any, name: str) -> str:

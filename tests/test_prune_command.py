@@ -218,7 +218,8 @@ def test_a_regression_by_its_own_scores(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["prune", *options, "--ckpt_path=last", "--fractions=[0, 0.5]"]) == 0
     (file,) = Path("runs").glob("*/*/pruning.csv")
     rows = table(file.parent)
-    assert list(rows[0]) == ["fraction_removed", "weights_left", "rmse", "nll", "rmse_mean", "nll_mean"]
+    scores = ["rmse", "nll", "crps", "coverage_50", "coverage_90", "coverage_95"]
+    assert list(rows[0]) == ["fraction_removed", "weights_left", *scores, *(f"{name}_mean" for name in scores)]
     assert "test RMSE, draws averaged" in capsys.readouterr().out
     assert (file.parent / "figures" / "pruning.png").is_file()
 

@@ -40,7 +40,8 @@ def parser() -> ArgumentParser:
 
 def dumped(parser: ArgumentParser, *configs: str) -> str:
     """What `--print_config` prints."""
-    text: str = parser.dump(parser.parse_args([f"--config={name}" for name in configs]), skip_unset=False)
+    given = ["--data.path=a.csv", "--data.target=y"] if "csv" in configs[0] else []
+    text: str = parser.dump(parser.parse_args([*(f"--config={name}" for name in configs), *given]), skip_unset=False)
     return text
 
 

@@ -74,6 +74,7 @@ def test_fit_ends_with_the_table_of_the_final_epoch(capsys: pytest.CaptureFixtur
         "val Brier score",
         "val AURC",
         "train ELBO per example",
+        "objective",
         "parameters",
         "wall time",
         "checkpoint",

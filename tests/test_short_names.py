@@ -6,8 +6,10 @@ import torchvision.ops
 from jsonargparse import _typehints
 from lightning.pytorch import Callback
 from lightning.pytorch import cli as lightning_cli
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import nn
 from torch.ao.nn import quantized
+from torch.optim import Adam, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lightning_vi import callbacks, networks, short_names
@@ -50,3 +52,9 @@ def test_jsonargparse_resolves_so() -> None:
     parser.add_argument("--net", type=nn.Module)
     net = parser.instantiate(parser.parse_args(["--net=Linear", "--net.in_features=2", "--net.out_features=3"])).net
     assert type(net) is nn.Linear
+
+
+def test_what_training_derives_from_an_optimizer_is_no_class_to_name() -> None:
+    LightningOptimizer(Adam(nn.Linear(1, 1).parameters()))
+    assert not [path for path in short_names.class_paths(Optimizer) if path.rpartition(".")[2] == "LightningAdam"]
+    assert "torch.optim.Adam" in short_names.class_paths(Optimizer)

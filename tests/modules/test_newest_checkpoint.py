@@ -8,7 +8,7 @@ from lightning_vi.modules.newest_checkpoint import newest_checkpoint
 
 
 def trainer(*folders: Path) -> Trainer:
-    savers = [ModelCheckpoint(dirpath=folder, filename=f"of_{folder.name}") for folder in folders]
+    savers = [ModelCheckpoint(folder, every_n_epochs=number) for number, folder in enumerate(folders, start=1)]
     return Trainer(accelerator="cpu", logger=False, enable_model_summary=False, callbacks=[*savers])
 
 
