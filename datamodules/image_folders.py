@@ -96,6 +96,7 @@ class Images(OwnData):
         pixels = stacked(paths, self.greyscale, self.size)
         targets = np.array([places[name] for name in names.tolist()], dtype=np.int64)
         learned = self._learnt(pixels[parts[0]], targets[parts[0]], classes) if kept is None else kept
+        self.scale = learned.scaling
         _require_shape(paths[0], pixels, learned)
         splits = (TensorDataset(_scaled(pixels[part], learned), torch.from_numpy(targets[part])) for part in parts)
         ids = np.array([path.relative_to(root).as_posix() for path in paths])

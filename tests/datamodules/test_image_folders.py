@@ -55,6 +55,12 @@ def test_folders_are_classes(folder: Path) -> None:
         np.testing.assert_allclose(image[0], expected * 15 / 255, atol=1e-6)
 
 
+def test_a_checkpoint_keeps_how_pixels_became_inputs(folder: Path) -> None:
+    data = ready(Images(str(folder), greyscale=True, batch_size=8))
+    expected = {"maximum": 255.0, "scaling": {"shift": (0.0,), "scale": (255.0,)}, "transform": None}
+    assert data.state_dict()["pixels"] == expected
+
+
 def test_folders_are_parts(folder: Path, tmp_path: Path) -> None:
     for part, count in (("train", 20), ("test", 5)):
         digit_folders(tmp_path / part, count)
