@@ -27,10 +27,11 @@ def page_faults(*arguments: str, **environment: str) -> tuple[str, int]:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc's malloc that gives memory back")
 def test_steps_reuse_the_memory_of_the_last_one() -> None:
     _, returned = page_faults()
-    kept, reused = page_faults("keep")
-    assert kept == "True"
+    tries = [page_faults("keep") for _ in range(3)]
+    assert {kept for kept, _ in tries} == {"True"}
     assert returned > 10_000  # 10 steps of 48 MB in pages of 4 kB
-    assert reused < returned / 4  # 0, unless the system takes unused pages away meanwhile
+    # 0, unless the system takes unused pages away meanwhile, which only adds some.
+    assert min(reused for _, reused in tries) < returned / 4
 
 
 def test_the_environment_decides() -> None:

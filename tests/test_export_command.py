@@ -94,17 +94,6 @@ def test_the_network_runs_in_a_process_without_this_package(
     torch.testing.assert_close(read("outputs.npy"), expected)
 
 
-def test_what_the_documentation_says_runs(checkpoint: Path) -> None:
-    page = (Path(__file__).parent.parent / "docs" / "command_line.md").read_text()
-    (commands,) = (block.split("```")[0] for block in page.split("```\n") if block.startswith("lightning-vi export"))
-    for line in commands.splitlines():
-        _, *arguments = line.split()
-        run = "runs/bbb_digits/version_0/checkpoints/last.ckpt"
-        assert main([each.replace(run, str(checkpoint)) for each in arguments]) == 0
-    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    exec(block, {})
-
-
 def test_by_default_beside_the_checkpoint_and_the_same_when_loaded(checkpoint: Path) -> None:
     assert main(["export", str(checkpoint)]) == 0
     there = load(checkpoint.with_suffix(".safetensors"), BayesByBackprop)
